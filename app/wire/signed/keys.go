@@ -1,0 +1,77 @@
+package signed
+
+import (
+	"crypto/ed25519"
+	"errors"
+)
+
+// ErrKey means that a public key is one that no honest device makes: of small order, or another spelling of a key that
+// has a canonical one (SPEC.md section 2).
+var ErrKey = errors.New("a public key in it is not a safe one")
+
+// Ed25519Key is a public signing key. Check it before use; the parsers here have done so.
+type Ed25519Key [32]byte
+
+// X25519Key is a public key-agreement key. Check it before use; the parsers here have done so.
+type X25519Key [32]byte
+
+// Check returns ErrKey for the encodings that RFC 8032 verifiers disagree about: y not below p, and the eight points of
+// small order, under whose keys one signature can fit many messages. crypto/ed25519 accepts both.
+func (k Ed25519Key) Check() error {
+	k[31] &= 0x7f // the sign of x, which none of these rules depends on
+	return checkField(k, smallEd25519[:])
+}
+
+// Verify reports whether sig is this key's signature of label || parts. A key that fails Check verifies nothing.
+func (k Ed25519Key) Verify(sig Signature, label string, parts ...[]byte) bool {
+	return k.Check() == nil && ed25519.Verify(k[:], join(label, parts), sig[:])
+}
+
+// Check returns ErrKey for every u-coordinate that is not below p, those with the unused high bit set included, and for
+// those of small order. crypto/ecdh accepts the former as aliases of other keys.
+func (k X25519Key) Check() error { return checkField(k, smallX25519[:]) }
+
+// PublicEd25519 returns the public half of key.
+func PublicEd25519(key ed25519.PrivateKey) Ed25519Key { return Ed25519Key(key[32:]) }
+
+// checkField refuses field elements, little-endian, that are at least p = 2^255 - 19 or among small.
+func checkField(k [32]byte, small [][32]byte) error {
+	high := k[31] >= 0x7f && k[0] >= 0xed
+	for _, b := range k[1:31] {
+		high = high && b == 0xff
+	}
+	if high || k[31] > 0x7f {
+		return ErrKey
+	}
+	for i := range small {
+		if k == small[i] {
+			return ErrKey
+		}
+	}
+	return nil
+}
+
+// smallEd25519 are the y-coordinates of the points whose order divides 8: 1, -1, 0 and the two of order 8.
+var smallEd25519 = [5][32]byte{
+	{0x01},
+	pMinus1,
+	{},
+	{0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+		0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05},
+	{0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+		0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a},
+}
+
+// smallX25519 are the u-coordinates of the points of small order on the curve and on its twist: 0, 1, -1 and the two of order 8.
+var smallX25519 = [5][32]byte{
+	{},
+	{0x01},
+	pMinus1,
+	{0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4, 0x6a,
+		0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00},
+	{0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83, 0xef, 0x5b,
+		0x04, 0x44, 0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f, 0x11, 0x57},
+}
+
+var pMinus1 = [32]byte{0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}
