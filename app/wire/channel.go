@@ -58,10 +58,12 @@ type OpRecord struct {
 	Epochs         []ConvEpoch `json:"epochs,omitempty"` // the conversation's epoch after it
 }
 
-// Ops is a run of a channel's operations and the epoch after the newest.
+// Ops is a run of a channel's operations, the epoch after the newest, and the manifests of everyone they name, all read at one moment: what a
+// device needs to take up the channel.
 type Ops struct {
-	Ops   []OpRecord `json:"ops"`
-	Epoch int64      `json:"epoch"`
+	Ops       []OpRecord `json:"ops"`
+	Epoch     int64      `json:"epoch"`
+	Manifests []Manifest `json:"manifests"`
 }
 
 // NewDM opens the conversation with one person.
@@ -69,11 +71,13 @@ type NewDM struct {
 	UserID UserID `json:"user_id"`
 }
 
-// DM is the conversation of two people.
+// DM is the conversation of two people. Manifests, in the answer to POST /api/dms only, are theirs as they stand at Epoch.
 type DM struct {
 	ID        ConvID `json:"id"`
 	Peer      User   `json:"peer"`
 	Epoch     int64  `json:"epoch"`
 	ReadSeq   int64  `json:"read_seq"`
 	CreatedAt int64  `json:"created_at"`
+
+	Manifests []Manifest `json:"manifests,omitempty"`
 }

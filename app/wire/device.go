@@ -1,8 +1,9 @@
 package wire
 
-// NewDevice reserves a device id for this session's browser or program.
+// NewDevice binds this session to a device: to a new one, or, with ID, to one's own that this browser or program still holds the keys of.
 type NewDevice struct {
-	Name string `json:"name"` // 1 to 60 characters, e.g. "Firefox on Linux"
+	Name string    `json:"name"` // 1 to 60 characters, e.g. "Firefox on Linux"
+	ID   *DeviceID `json:"id,omitempty"`
 }
 
 // Device is one's own device as the server knows it; whether it may read anything is the manifest's word.

@@ -70,6 +70,13 @@ type Frame struct {
 	KeysLow  *PrekeyCount    `json:"keys_low,omitempty"`
 }
 
+// AuthFrame is all that a client ever sends on its socket: who it is, at the beginning and again before its token expires.
+type AuthFrame struct {
+	T     string `json:"t"` // "auth"
+	Token string `json:"token"`
+	After *int64 `json:"after,omitempty"` // resume after this seq; only in the first frame
+}
+
 // Typing is a whisper: somebody is writing. It fades after 6 s.
 type Typing struct {
 	ConversationID ConvID `json:"conversation_id"`

@@ -44,8 +44,8 @@ type (
 
 var errID = errors.New("must be 16 bytes in base64url without padding (22 characters)")
 
-// NewID returns a fresh random id.
-func NewID[K any]() (id ID[K]) {
+// NewID returns a fresh random id of one of the 16-byte kinds: NewID[CommunityID]().
+func NewID[T ~[16]byte]() (id T) {
 	rand.Read(id[:])
 	return id
 }

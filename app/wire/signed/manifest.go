@@ -231,10 +231,10 @@ const (
 // of Verify it returns ErrUser, ErrRollback, ErrFork, ErrGap and ErrTombstone. Under a new master key the old devices may
 // be gone, since none of them can have agreed to it.
 func (m *Manifest) Check(prev *Manifest) (Change, error) {
-	if prev == nil {
-		return ChangeNew, m.Verify()
-	}
+	change := ChangeUpdated
 	switch {
+	case prev == nil:
+		change = ChangeNew
 	case m.User != prev.User:
 		return 0, ErrUser
 	case m.Version < prev.Version:
@@ -245,21 +245,21 @@ func (m *Manifest) Check(prev *Manifest) (Change, error) {
 		return ChangeSame, nil
 	case m.Version == prev.Version || m.PrevHash != prev.Hash():
 		return 0, ErrFork
+	case m.MSK != prev.MSK:
+		change = ChangeIdentity
+	case m.VaultVersion < prev.VaultVersion:
+		return 0, ErrRollback
+	case m.Keeps(prev) != nil:
+		return 0, ErrTombstone
 	}
 	if err := m.Verify(); err != nil {
 		return 0, err
 	}
-	if m.MSK != prev.MSK {
-		return ChangeIdentity, nil
-	}
-	if m.VaultVersion < prev.VaultVersion {
-		return 0, ErrRollback
-	}
-	return ChangeUpdated, m.keeps(prev)
+	return change, nil
 }
 
-// keeps returns ErrTombstone unless every device of prev is still listed, changed at most from in use to removed.
-func (m *Manifest) keeps(prev *Manifest) error {
+// Keeps returns ErrTombstone unless every device of prev is still listed, changed at most from in use to removed.
+func (m *Manifest) Keeps(prev *Manifest) error {
 	for _, old := range prev.Devices {
 		d := m.Device(old.ID)
 		if d == nil {

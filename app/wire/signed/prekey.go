@@ -97,7 +97,7 @@ func (p *Prekey) check() error {
 	case p.Kind.KEM():
 		return checkKEM(p.Public)
 	}
-	return X25519Key(p.Public).Check()
+	return p.X25519().Check()
 }
 
 // Sign sets the signature by the publishing device's key. It refuses what ParsePrekey would refuse.
@@ -134,6 +134,9 @@ func (p *Prekey) Verify(m *Manifest) error {
 	}
 	return nil
 }
+
+// X25519 returns the public key of a prekey that is not KEM.
+func (p *Prekey) X25519() X25519Key { return X25519Key(p.Public) }
 
 // Usable reports whether a session may be started with the prekey at the time now (ms): nil, ErrPrekeyExpired or ErrPrekeyFuture.
 func (p *Prekey) Usable(now uint64) error {

@@ -1,0 +1,167 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"chatalot/app/wire"
+)
+
+// Setup names the place and makes its first account, with the one-time token of the setup link.
+func (c *Client) Setup(ctx context.Context, req wire.SetupRequest) error {
+	return c.signIn(ctx, "/api/setup", req)
+}
+
+// Register makes an account. It has no keys until CreateKeys.
+func (c *Client) Register(ctx context.Context, req wire.RegisterRequest) error {
+	return c.signIn(ctx, "/api/auth/register", req)
+}
+
+// Login signs in with a password.
+func (c *Client) Login(ctx context.Context, username, password string) error {
+	return c.signIn(ctx, "/api/auth/login", wire.LoginRequest{Username: username, Password: password, Transport: wire.ByBody})
+}
+
+// Refresh renews the session.
+func (c *Client) Refresh(ctx context.Context) error {
+	return c.signIn(ctx, "/api/auth/refresh", wire.RefreshRequest{RefreshToken: c.signed.RefreshToken, Transport: wire.ByBody})
+}
+
+// Logout ends the session.
+func (c *Client) Logout(ctx context.Context) error {
+	return c.Do(ctx, "POST", "/api/auth/logout", wire.LogoutRequest{RefreshToken: c.signed.RefreshToken}, nil)
+}
+
+func (c *Client) signIn(ctx context.Context, path string, req any) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	answer := wire.SignedIn{}
+	if err := c.Do(ctx, "POST", path, req, &answer); err != nil {
+		return err
+	}
+	c.signed = answer
+	return nil
+}
+
+// CreateKeys makes this the first device of a new account and publishes its manifest, vault and prekeys. It returns the recovery code.
+func (c *Client) CreateKeys(ctx context.Context, deviceName string) (recoveryCode string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	device, err := c.reserve(ctx, deviceName)
+	if err != nil {
+		return "", err
+	}
+	made, err := c.core.CreateAccount(c.signed.User.ID, device)
+	if err != nil {
+		return "", err
+	}
+	if err := c.keep(); err != nil {
+		return "", err
+	}
+	return made.RecoveryCode, c.publish(ctx, wire.PutManifest{
+		Manifest: made.Manifest, Vault: made.Vault, VaultVersion: int64(made.VaultVersion), Prekeys: texts(made.Prekeys),
+	})
+}
+
+// Recover adds this device to an account that has keys, by its recovery code.
+func (c *Client) Recover(ctx context.Context, deviceName, recoveryCode string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	device, err := c.reserve(ctx, deviceName)
+	if err != nil {
+		return err
+	}
+	for {
+		vault, newest := wire.Vault{}, wire.Manifest{}
+		if err := errors.Join(c.Do(ctx, "GET", "/api/vault", nil, &vault), c.Do(ctx, "GET", "/api/manifests/"+c.signed.User.ID.String(), nil, &newest)); err != nil {
+			return err
+		}
+		linked, err := c.core.RecoverAccount(c.signed.User.ID, device, recoveryCode, vault.Vault, newest.Manifest)
+		if err != nil {
+			return err
+		}
+		if err := c.keep(); err != nil {
+			return err
+		}
+		err = c.publish(ctx, wire.PutManifest{Manifest: linked.Manifest, Prekeys: texts(linked.Prekeys)})
+		if Code(err) != wire.StaleManifest {
+			return err
+		}
+	}
+}
+
+// RemoveDevice takes another device of this person off the signed list.
+func (c *Client) RemoveDevice(ctx context.Context, device wire.DeviceID) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	manifest, err := c.core.RemoveDevice(device)
+	if err != nil {
+		return err
+	}
+	if err := c.keep(); err != nil {
+		return err
+	}
+	return c.publish(ctx, wire.PutManifest{Manifest: manifest})
+}
+
+// TopUp publishes fresh prekeys when the place holds too few, and rotates the signed one when it is due.
+func (c *Client) TopUp(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	left := wire.PrekeyCount{}
+	if err := c.Do(ctx, "GET", "/api/prekeys", nil, &left); err != nil {
+		return err
+	}
+	prekeys, err := c.core.TopUp(left.OneTime, left.KEM)
+	if err != nil || len(prekeys) == 0 {
+		return err
+	}
+	if err := c.keep(); err != nil {
+		return err
+	}
+	return c.Do(ctx, "POST", "/api/prekeys", wire.PutPrekeys{Prekeys: texts(prekeys)}, nil)
+}
+
+func (c *Client) reserve(ctx context.Context, name string) (wire.DeviceID, error) {
+	if c.signed.DeviceID != nil {
+		return *c.signed.DeviceID, nil
+	}
+	device := wire.Device{}
+	if err := c.Do(ctx, "POST", "/api/devices", wire.NewDevice{Name: name}, &device); err != nil {
+		return wire.DeviceID{}, err
+	}
+	c.signed.DeviceID = &device.ID
+	return device.ID, nil
+}
+
+// publish uploads a manifest and applies what the place stored, so that the device knows itself active.
+func (c *Client) publish(ctx context.Context, put wire.PutManifest) error {
+	stored := wire.Manifest{}
+	if err := c.Do(ctx, "PUT", "/api/manifests", put, &stored); err != nil {
+		return err
+	}
+	return c.applyManifest(stored)
+}
+
+func (c *Client) applyManifest(m wire.Manifest) error {
+	change, err := c.core.ApplyManifest(m.UserID, m.Manifest, epochs(m.Epochs))
+	if err != nil {
+		return err
+	}
+	if err := c.keep(); err != nil {
+		return err
+	}
+	if change.Kind == "refused" {
+		return fmt.Errorf("the device list of %s was refused: %s", m.UserID, change.Reason)
+	}
+	return nil
+}
+
+func texts(raws [][]byte) []wire.Bytes {
+	out := make([]wire.Bytes, len(raws))
+	for i, raw := range raws {
+		out[i] = raw
+	}
+	return out
+}
