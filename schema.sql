@@ -1,6 +1,6 @@
 -- Chatalot's database as it is now: one table per noun. Older files are brought here by the migrations in app/store.
 -- Ids are raw bytes: 16 random bytes, conversations 32 (a hash, see app/e2ee/SPEC.md). Times are Unix milliseconds.
--- "sealed" means: encrypted on people's devices, opaque to this server.
+-- "sealed" means: encrypted on people's devices, opaque to this server. A change here is a migration in app/store/migrate.go as well.
 
 CREATE TABLE place ( -- this installation; one row
     id              INTEGER PRIMARY KEY CHECK (id = 1),
@@ -56,6 +56,14 @@ CREATE TABLE prekey ( -- a row leaves when its one-time key is handed out
     PRIMARY KEY (device_id, kind, key_id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE prekey_spent ( -- one-time keys that were handed out and must never be again, whoever uploads them
+    device_id BLOB NOT NULL REFERENCES device (id) ON DELETE CASCADE,
+    kind      INTEGER NOT NULL,
+    key_id    INTEGER NOT NULL,
+    expires   INTEGER NOT NULL,                          -- of the key: from then on it is refused by its date
+    PRIMARY KEY (device_id, kind, key_id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE prekey_claim ( -- who fetched whose keys lately: a limit against draining
     user_id   BLOB NOT NULL REFERENCES user (id) ON DELETE CASCADE,
     device_id BLOB NOT NULL REFERENCES device (id) ON DELETE CASCADE,
@@ -69,8 +77,7 @@ CREATE TABLE session ( -- a login
     user_id        BLOB NOT NULL REFERENCES user (id) ON DELETE CASCADE,
     device_id      BLOB REFERENCES device (id) ON DELETE SET NULL,
     user_epoch     INTEGER NOT NULL,                     -- user.epoch when it began; ends with it
-    n              INTEGER NOT NULL DEFAULT 1,           -- refresh token in force; tokens themselves are never stored
-    successor_used INTEGER NOT NULL DEFAULT 1 CHECK (successor_used IN (0, 1)), -- token n has been presented: n-1 is dead
+    n              INTEGER NOT NULL DEFAULT 1,           -- newest refresh token; n-1 is good too until n has been presented. Tokens are never stored
     transport      TEXT NOT NULL CHECK (transport IN ('cookie', 'body')),
     agent          TEXT NOT NULL,                        -- "Firefox on Linux": coarse, for the person's own list
     created_at     INTEGER NOT NULL,
@@ -125,8 +132,10 @@ CREATE TABLE conversation_member (
     conversation_id BLOB NOT NULL REFERENCES conversation (id) ON DELETE CASCADE,
     user_id         BLOB NOT NULL REFERENCES user (id) ON DELETE CASCADE,
     admin           INTEGER NOT NULL DEFAULT 0 CHECK (admin IN (0, 1)),
+    dropped         INTEGER NOT NULL DEFAULT 0 CHECK (dropped IN (0, 1)), -- left the community, so gets nothing any more, but the signed chain still names them
     joined_seq      INTEGER NOT NULL,                    -- log.seq before which its events are not this person's
     read_seq        INTEGER NOT NULL DEFAULT 0,          -- how far this person has read; told to nobody else
+    read_log        INTEGER NOT NULL DEFAULT 0,          -- log.seq of the row that told it; the next one replaces that row
     PRIMARY KEY (conversation_id, user_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX conversation_member_of_user ON conversation_member (user_id);
@@ -147,6 +156,7 @@ CREATE UNIQUE INDEX channel_name ON channel (community_id, name COLLATE NOCASE);
 CREATE TABLE op ( -- a channel's signed membership operations, in order
     conversation_id BLOB NOT NULL REFERENCES conversation (id) ON DELETE CASCADE,
     n               INTEGER NOT NULL,
+    actor           BLOB NOT NULL,                       -- user.id; whoever verifies the chain needs this person's manifest, gone from it or not
     body            BLOB NOT NULL,                       -- signed statement, SPEC.md section 3
     seq             INTEGER NOT NULL,                    -- log.seq it was told under
     PRIMARY KEY (conversation_id, n)
@@ -182,11 +192,14 @@ CREATE TABLE log ( -- every durable change, in the one order all devices read it
     at              INTEGER NOT NULL,
     kind            TEXT NOT NULL,                       -- wire.Event.Kind
     conversation_id BLOB,                                -- for its members ...
-    community_id    BLOB,                                -- ... or for the members of a community ...
+    community_id    BLOB,                                -- ... or for a community's members; with both: for the community's members outside the conversation
     user_id         BLOB,                                -- ... or for one person
     body            TEXT,                                -- JSON of the event's field; NULL for messages, which stand in their own table
-    CHECK ((conversation_id IS NOT NULL) + (community_id IS NOT NULL) + (user_id IS NOT NULL) = 1)
+    CHECK ((user_id IS NULL) = (conversation_id IS NOT NULL OR community_id IS NOT NULL)),
+    CHECK ((body IS NULL) = (kind = 'message'))
 ) STRICT;
-CREATE INDEX log_of_conversation ON log (conversation_id, seq) WHERE conversation_id IS NOT NULL;
-CREATE INDEX log_of_community ON log (community_id, seq) WHERE community_id IS NOT NULL;
-CREATE INDEX log_of_user ON log (user_id, seq) WHERE user_id IS NOT NULL;
+-- Devices read the log by seq alone; these serve the deletion of a conversation or a community. Messages are found by their own table.
+CREATE INDEX log_of_conversation ON log (conversation_id) WHERE conversation_id IS NOT NULL AND body IS NOT NULL;
+CREATE INDEX log_of_community ON log (community_id) WHERE community_id IS NOT NULL;
+
+INSERT INTO place (id, instance_id) VALUES (1, randomblob(16));

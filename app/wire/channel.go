@@ -50,12 +50,14 @@ type NewOp struct {
 	Op Bytes `json:"op"`
 }
 
-// OpRecord is a membership operation where the server put it.
+// OpRecord is a membership operation where the server put it. Manifests, in events only, are those of its actor and of whoever it made a
+// member, as they stood then: others may never have met them.
 type OpRecord struct {
 	ConversationID ConvID      `json:"conversation_id"`
 	N              int64       `json:"n"`
 	Op             Bytes       `json:"op"`
 	Epochs         []ConvEpoch `json:"epochs,omitempty"` // the conversation's epoch after it
+	Manifests      []Manifest  `json:"manifests,omitempty"`
 }
 
 // Ops is a run of a channel's operations, the epoch after the newest, and the manifests of everyone they name, all read at one moment: what a

@@ -74,21 +74,41 @@ func TestBase64IsTheStandardOne(t *testing.T) {
 }
 
 func FuzzBase64AcceptsOnlyItsOwnTexts(f *testing.F) {
-	for _, s := range []string{"", "A", "AA", "AB", "AA==", "+/", "-_", "A A", "AAA\n", "QUJD", "\xff\xff"} {
+	for _, s := range []string{"", "A", "AA", "AB", "AA==", "+/", "-_", "A A", "AAA\n", "QUJD", "00000", "\xff\xff"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		b, err := ParseBase64(s)
-		if (err == nil) != (err == nil && Base64(b) == s) {
+		if err == nil && Base64(b) != s {
 			t.Fatalf("%q was accepted but is %q", s, Base64(b))
 		}
 		want, wantErr := base64.RawURLEncoding.Strict().DecodeString(s)
 		clean := !bytes.ContainsAny([]byte(s), "\r\n")
-		if clean && ((err == nil) != (wantErr == nil) || !bytes.Equal(b, want)) {
+		if clean && ((err == nil) != (wantErr == nil) || err == nil && !bytes.Equal(b, want)) {
 			t.Fatalf("%q: got %x %v, the standard library %x %v", s, b, err, want, wantErr)
 		}
 		if !clean && err == nil {
 			t.Fatalf("%q holds a line break and was accepted", s)
 		}
 	})
+}
+
+func TestBase32LettersAreCrockfordsAndForgiving(t *testing.T) {
+	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+	want := map[byte]uint{'O': 0, 'o': 0, 'I': 1, 'i': 1, 'L': 1, 'l': 1}
+	for v, letter := range []byte(alphabet) {
+		if Base32Letter(uint(v)) != letter {
+			t.Errorf("%d is %q", v, Base32Letter(uint(v)))
+		}
+		want[letter], want[letter|0x20] = uint(v), uint(v) // a digit has bit 0x20 already
+	}
+	for letter := range 256 {
+		v, known := want[byte(letter)]
+		if !known {
+			v = 32
+		}
+		if got := Base32Value(byte(letter)); got != v {
+			t.Errorf("%q is %d, want %d", byte(letter), got, v)
+		}
+	}
 }

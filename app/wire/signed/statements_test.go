@@ -381,6 +381,22 @@ func TestOperationsOfRemovedDevicesCountOnlyFromBefore(t *testing.T) {
 	if o.Verify(a.manifest(t, a.entry(e))) != ErrDevice {
 		t.Error("an operation of an unlisted device was accepted")
 	}
+	if b := newAccount(2); o.Verify(b.manifest(t, b.entry(d))) != ErrUser {
+		t.Error("an operation was accepted on another user's list, which has the same device")
+	}
+}
+
+func TestPrekeysOfRemovedAndUnlistedDevicesAreRefused(t *testing.T) {
+	a := newAccount(1)
+	d, e := a.device(), a.device()
+	p := a.prekey(t, d, PrekeySigned)
+	m := a.manifest(t, sorted(a.entry(d), a.entry(e))...)
+	if err := p.Verify(a.next(t, m, func(n *Manifest) { n.Device(d.id).Removed = 5000 })); err != ErrRemoved {
+		t.Errorf("of a removed device: %v", err)
+	}
+	if err := p.Verify(a.manifest(t, a.entry(e))); err != ErrDevice {
+		t.Errorf("of an unlisted device: %v", err)
+	}
 }
 
 func TestTheIDOfAChannelIsItsCreation(t *testing.T) {

@@ -1,0 +1,62 @@
+package store
+
+import (
+	"fmt"
+
+	"chatalot/app/wire"
+)
+
+// Place is this installation's row.
+type Place struct {
+	Instance       [16]byte // random; the issuer of access tokens
+	Name           string   // empty until set up
+	Registration   wire.Registration
+	SetUpAt        int64    // Unix ms; 0 until the first account exists
+	SetupHash      [32]byte // SHA-256 of the one-time setup token; zero when none is out
+	SetupExpires   int64    // Unix ms
+	KeyFingerprint [32]byte // of the access-token key; zero before one was ever used
+}
+
+// SetUp reports whether the first account exists.
+func (p Place) SetUp() bool { return p.SetUpAt > 0 }
+
+// Place reads the place: ErrNotFound before CreatePlace.
+func (tx *Tx) Place() (Place, error) {
+	return one(tx, scanPlace, `SELECT instance_id, name, registration, coalesce(set_up_at, 0), setup_hash, coalesce(setup_expires, 0), key_fingerprint
+		FROM place WHERE id = 1`)
+}
+
+func scanPlace(s scanner) (p Place, err error) {
+	err = s.Scan(fixed(p.Instance[:]), &p.Name, &p.Registration, &p.SetUpAt, orZero(p.SetupHash[:]), &p.SetupExpires, orZero(p.KeyFingerprint[:]))
+	return p, err
+}
+
+// CreatePlace makes the place's row unless it is there.
+func (tx *Tx) CreatePlace(instance [16]byte) error {
+	if _, err := tx.exec("INSERT INTO place (id, instance_id) VALUES (1, ?) ON CONFLICT DO NOTHING", instance[:]); err != nil {
+		return fmt.Errorf("create the place: %w", err)
+	}
+	return nil
+}
+
+// SetSetupToken keeps the hash of the one setup token that is good until expires (Unix ms).
+func (tx *Tx) SetSetupToken(hash [32]byte, expires int64) error {
+	return tx.execOne("UPDATE place SET setup_hash = ?, setup_expires = ? WHERE id = 1", hash[:], expires)
+}
+
+// FinishSetup names the place and ends the setup token, once: ErrNotFound when it was set up before.
+func (tx *Tx) FinishSetup(name string, mode wire.Registration) error {
+	return tx.execOne(`UPDATE place SET name = ?, registration = ?, set_up_at = ?, setup_hash = NULL, setup_expires = NULL
+		WHERE id = 1 AND set_up_at IS NULL`, name, string(mode), tx.now)
+}
+
+// SetKeyFingerprint keeps which access-token key is in use.
+func (tx *Tx) SetKeyFingerprint(fingerprint [32]byte) error {
+	return tx.execOne("UPDATE place SET key_fingerprint = ? WHERE id = 1", fingerprint[:])
+}
+
+// FirstCommunity is the community that the place began with, or the oldest that is left of those since: ErrNotFound when there is none.
+func (tx *Tx) FirstCommunity() (id wire.CommunityID, err error) {
+	err = tx.get([]any{&id}, "SELECT id FROM community ORDER BY created_at, id LIMIT 1")
+	return id, err
+}

@@ -1,0 +1,74 @@
+package store
+
+import (
+	"log/slog"
+
+	"chatalot/app/wire"
+)
+
+// User is a person's account. It formats as its id alone: the password hash stays out of logs.
+type User struct {
+	ID           wire.UserID
+	Username     string
+	DisplayName  string
+	PasswordHash string // secret: Argon2id in PHC form
+	Role         wire.PlaceRole
+	Epoch        int64 // grows to end every session of this person at once
+	CreatedAt    int64 // Unix ms
+}
+
+// String keeps the password hash out of formatted text.
+func (u User) String() string { return "user " + u.ID.String() }
+
+// GoString keeps the password hash out of %#v.
+func (u User) GoString() string { return u.String() }
+
+// LogValue keeps the password hash out of logs.
+func (u User) LogValue() slog.Value { return slog.StringValue(u.String()) }
+
+// Wire is the person as others see them.
+func (u User) Wire() wire.User {
+	return wire.User{ID: u.ID, Username: u.Username, DisplayName: u.DisplayName, Role: u.Role}
+}
+
+const userColumns = "id, username, display_name, password_hash, role, epoch, created_at"
+
+func scanUser(s scanner) (u User, err error) {
+	err = s.Scan(fixed(u.ID[:]), &u.Username, &u.DisplayName, &u.PasswordHash, &u.Role, &u.Epoch, &u.CreatedAt)
+	return u, err
+}
+
+// CreateUser adds an account with epoch 1: ErrTaken when the sign-in name is somebody's.
+func (tx *Tx) CreateUser(u User) error {
+	_, err := tx.exec("INSERT INTO user (id, username, display_name, password_hash, role, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+		u.ID[:], u.Username, u.DisplayName, u.PasswordHash, string(u.Role), u.CreatedAt)
+	return err
+}
+
+// User reads an account: ErrNotFound when there is none.
+func (tx *Tx) User(id wire.UserID) (User, error) {
+	return one(tx, scanUser, "SELECT "+userColumns+" FROM user WHERE id = ?", id[:])
+}
+
+// UserByUsername reads the account of a sign-in name in its stored form: ErrNotFound when there is none.
+func (tx *Tx) UserByUsername(username string) (User, error) {
+	return one(tx, scanUser, "SELECT "+userColumns+" FROM user WHERE username = ?", username)
+}
+
+// SetDisplayName renames a person: ErrNotFound when there is no such account.
+func (tx *Tx) SetDisplayName(id wire.UserID, name string) error {
+	return tx.execOne("UPDATE user SET display_name = ? WHERE id = ?", name, id[:])
+}
+
+// Acquainted reports whether two people may know of each other: they are the same, or share a community or a conversation.
+func (tx *Tx) Acquainted(a, b wire.UserID) (bool, error) {
+	if a == b {
+		return true, nil
+	}
+	var yes bool
+	err := tx.get([]any{&yes}, `SELECT
+		EXISTS (SELECT 1 FROM community_member x JOIN community_member y USING (community_id) WHERE x.user_id = ?1 AND y.user_id = ?2)
+		OR EXISTS (SELECT 1 FROM conversation_member x JOIN conversation_member y USING (conversation_id)
+			WHERE x.user_id = ?1 AND y.user_id = ?2 AND x.dropped = 0 AND y.dropped = 0)`, a[:], b[:])
+	return yes, err
+}
