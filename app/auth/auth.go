@@ -1,0 +1,108 @@
+// Package auth knows who you are: accounts, passwords, login sessions and their tokens, devices with their signed lists and
+// prekeys, and the invitations by which people come in.
+//
+// It decides who somebody is and what belongs to them. What people may do to conversations is for package chat.
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"chatalot/app/live"
+	"chatalot/app/store"
+	"chatalot/app/wire"
+)
+
+// Options are what Auth works with. All fields are needed.
+type Options struct {
+	Store        *store.Store
+	Live         *live.Hub
+	Keys         *Keys
+	Registration wire.Registration // the mode a new place begins with, used once: when it is set up
+	Version      string            // of the program, told to clients
+	Now          func() time.Time
+	Log          *slog.Logger
+}
+
+// Auth answers who somebody is. Its methods may be called at the same time. Failures that a person can act on are *wire.Error.
+type Auth struct {
+	store        *store.Store
+	live         *live.Hub
+	keys         *Keys
+	registration wire.Registration
+	version      string
+	now          func() time.Time
+	log          *slog.Logger
+
+	hasher   *hasher
+	tokens   *accessTokens
+	sessions *sessions
+	setUp    atomic.Bool
+}
+
+// New loads the sessions into memory. When keys are not those the database knows, every session ends: that is how replacing the
+// key files by hand signs everybody out.
+func New(ctx context.Context, o Options) (*Auth, error) {
+	a := &Auth{store: o.Store, live: o.Live, keys: o.Keys, registration: o.Registration, version: o.Version, now: o.Now, log: o.Log,
+		hasher: newHasher(), sessions: newSessions()}
+	place, err := a.openPlace(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open the place: %w", err)
+	}
+	a.setUp.Store(place.SetUp())
+	a.tokens = newAccessTokens(o.Keys, tokenText.EncodeToString(place.Instance[:]), o.Now)
+	err = o.Store.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.LiveSessions()
+		for _, s := range rows {
+			a.sessions.put(s.Session, s.Role)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load the sessions: %w", err)
+	}
+	return a, nil
+}
+
+// openPlace makes the place's row when it is new and ends the sessions that no token of these keys opens.
+func (a *Auth) openPlace(ctx context.Context) (place store.Place, err error) {
+	var ended int64
+	err = a.store.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.CreatePlace([16]byte(random(16))); err != nil {
+			return err
+		}
+		if place, err = tx.Place(); err != nil {
+			return err
+		}
+		if place.KeyFingerprint != a.keys.fingerprint {
+			if ended, err = tx.EndAllSessions(); err != nil {
+				return err
+			}
+		}
+		return errors.Join(tx.EndDeadSessions(), tx.SetKeyFingerprint(a.keys.fingerprint))
+	})
+	if err == nil && ended > 0 {
+		a.log.Warn("the access-token key is another one than before: everybody has to sign in again", "sessions", ended)
+	}
+	return place, err
+}
+
+// IsSetUp reports whether the first account exists. Until then nothing but the setup routes may answer.
+func (a *Auth) IsSetUp() bool { return a.setUp.Load() }
+
+// Place is what a stranger may know.
+func (a *Auth) Place(ctx context.Context) (wire.Place, error) {
+	var place store.Place
+	err := a.store.Read(ctx, func(tx *store.Tx) (err error) {
+		place, err = tx.Place()
+		return err
+	})
+	if err != nil {
+		return wire.Place{}, fmt.Errorf("read the place: %w", err)
+	}
+	return wire.Place{Name: place.Name, Registration: place.Registration, SetUp: place.SetUp(), Version: a.version}, nil
+}

@@ -1,0 +1,164 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"chatalot/app/store"
+	"chatalot/app/wire"
+)
+
+const (
+	maxInviteUses   = 1000
+	minInviteLife   = time.Minute
+	maxInviteLife   = 90 * 24 * time.Hour
+	maxInvites      = 200                 // of one community
+	keepSpentInvite = 30 * 24 * time.Hour // how long makers see what became of one
+)
+
+// NewInvite makes an invitation to a community that the caller runs (its owner or an admin). The answer alone holds its token.
+func (a *Auth) NewInvite(ctx context.Context, c wire.Caller, req wire.NewInvite) (wire.Invite, error) {
+	life := time.Duration(req.ExpiresIn) * time.Second
+	if req.Uses < 1 || req.Uses > maxInviteUses {
+		return wire.Invite{}, wire.FailField("uses", "An invitation can be used 1 to 1000 times.")
+	}
+	if req.ExpiresIn < int64(minInviteLife/time.Second) || req.ExpiresIn > int64(maxInviteLife/time.Second) {
+		return wire.Invite{}, wire.FailField("expires_in", "An invitation lasts from a minute (60) to 90 days (7776000).")
+	}
+	token, hash := newInviteToken()
+	invite := wire.Invite{ID: wire.InviteID(random(16)), CommunityID: req.CommunityID, CreatedBy: c.User, Uses: req.Uses}
+	err := a.store.Write(ctx, func(tx *store.Tx) error {
+		if err := mayInvite(tx, c.User, req.CommunityID); err != nil {
+			return err
+		}
+		if err := roomForInvite(tx, req.CommunityID); err != nil {
+			return err
+		}
+		invite.CreatedAt, invite.ExpiresAt = tx.Now(), tx.Now()+life.Milliseconds()
+		return tx.CreateInvite(invite, hash)
+	})
+	if err != nil {
+		return wire.Invite{}, fmt.Errorf("make an invitation: %w", err)
+	}
+	invite.Token = token
+	return invite, nil
+}
+
+func roomForInvite(tx *store.Tx, community wire.CommunityID) error {
+	if err := tx.DropSpentInvites(community, tx.Now()-keepSpentInvite.Milliseconds()); err != nil {
+		return err
+	}
+	n, err := tx.CountInvites(community)
+	if err == nil && n >= maxInvites {
+		return wire.Fail(wire.LimitReached, "This community has 200 invitations. Withdraw some first.")
+	}
+	return err
+}
+
+// mayInvite returns nil for a community's owner and admins, wire.Forbidden for other members, and wire.Missing for everybody else.
+func mayInvite(tx *store.Tx, user wire.UserID, community wire.CommunityID) error {
+	role, err := tx.CommunityRole(community, user)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return wire.Missing()
+	case err != nil:
+		return err
+	case role != wire.Owner && role != wire.Admin:
+		return wire.Fail(wire.Forbidden, "Only the owner and the admins of a community invite people. Ask one of them.")
+	}
+	return nil
+}
+
+// Invites lists the invitations to the communities that the caller runs, newest first.
+func (a *Auth) Invites(ctx context.Context, c wire.Caller) (out wire.Invites, err error) {
+	err = a.store.Read(ctx, func(tx *store.Tx) error {
+		out.Invites, err = tx.InvitesRunBy(c.User)
+		return err
+	})
+	return out, err
+}
+
+// RevokeInvite ends an invitation to a community that the caller runs.
+func (a *Auth) RevokeInvite(ctx context.Context, c wire.Caller, id wire.InviteID) error {
+	return a.store.Write(ctx, func(tx *store.Tx) error {
+		invite, err := tx.Invite(id)
+		if errors.Is(err, store.ErrNotFound) {
+			return wire.Missing()
+		}
+		if err != nil {
+			return err
+		}
+		if err := mayInvite(tx, c.User, invite.CommunityID); err != nil {
+			return asMissing(err)
+		}
+		return tx.DropInvite(id)
+	})
+}
+
+// asMissing turns a refusal into the answer for what does not exist: that an invitation exists is nobody else's business.
+func asMissing(err error) error {
+	if refusal, ok := errors.AsType[*wire.Error](err); ok && refusal.Code == wire.Forbidden {
+		return wire.Missing()
+	}
+	return err
+}
+
+// PreviewInvite is what the holder of an invitation may know before joining: who invited them where, and how many people are there.
+func (a *Auth) PreviewInvite(ctx context.Context, req wire.InviteToken) (out wire.InvitePreview, err error) {
+	hash, err := inviteHash(req.Token)
+	if err != nil {
+		return out, err
+	}
+	err = a.store.Read(ctx, func(tx *store.Tx) error {
+		out, err = preview(tx, hash)
+		return err
+	})
+	return out, asInviteGone(err)
+}
+
+func preview(tx *store.Tx, hash [32]byte) (out wire.InvitePreview, err error) {
+	invite, err := tx.OpenInvite(hash)
+	if err != nil {
+		return out, err
+	}
+	place, err := tx.Place()
+	if err != nil {
+		return out, err
+	}
+	inviter, err := tx.User(invite.CreatedBy)
+	if err != nil {
+		return out, err
+	}
+	name, people, err := tx.CommunityPreview(invite.CommunityID)
+	return wire.InvitePreview{PlaceName: place.Name, CommunityName: name, InviterName: inviter.DisplayName, People: people, ExpiresAt: invite.ExpiresAt}, err
+}
+
+// AcceptInvite lets somebody who has an account join a community. For one who is in it already nothing changes, and no use is counted.
+func (a *Auth) AcceptInvite(ctx context.Context, c wire.Caller, req wire.InviteToken) (out wire.Community, err error) {
+	hash, err := inviteHash(req.Token)
+	if err != nil {
+		return out, err
+	}
+	err = a.store.Write(ctx, func(tx *store.Tx) error {
+		out, err = accept(tx, c.User, hash)
+		return err
+	})
+	return out, asInviteGone(err)
+}
+
+func accept(tx *store.Tx, user wire.UserID, hash [32]byte) (wire.Community, error) {
+	invite, err := tx.OpenInvite(hash)
+	if err != nil {
+		return wire.Community{}, err
+	}
+	community, err := tx.Community(invite.CommunityID, user)
+	if !errors.Is(err, store.ErrNotFound) {
+		return community, err
+	}
+	if _, err := tx.UseInvite(hash); err != nil {
+		return wire.Community{}, err
+	}
+	return tx.JoinCommunity(invite.CommunityID, user, wire.Member)
+}

@@ -1,0 +1,281 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"chatalot/app/live"
+	"chatalot/app/store"
+	"chatalot/app/wire"
+	"chatalot/app/wire/signed"
+)
+
+// maxVault is the longest sealed vault, in bytes.
+const maxVault = 4 << 10
+
+// Manifest is the newest device list of the caller, or of somebody they share a community or a conversation with.
+func (a *Auth) Manifest(ctx context.Context, c wire.Caller, of wire.UserID) (out wire.Manifest, err error) {
+	err = a.store.Read(ctx, func(tx *store.Tx) error {
+		if err := acquainted(tx, c.User, of); err != nil {
+			return err
+		}
+		out, err = tx.Manifest(of)
+		return err
+	})
+	return out, missing(err)
+}
+
+// Vault is the caller's own, sealed: only their recovery key opens it.
+func (a *Auth) Vault(ctx context.Context, c wire.Caller) (out wire.Vault, err error) {
+	err = a.store.Read(ctx, func(tx *store.Tx) error {
+		out, err = tx.Vault(c.User)
+		return err
+	})
+	return out, missing(err)
+}
+
+// publication is a manifest on its way into the store, checked as far as it can be outside the write.
+type publication struct {
+	next, prev *signed.Manifest // prev is nil for a first one
+	change     signed.Change
+	body       wire.Bytes
+	vault      *wire.Vault // nil when it stays
+	prekeys    []newPrekey
+}
+
+// PutManifest publishes the caller's signed device list. In one write it takes the place of its predecessor, the devices follow it
+// (those it removes lose their sessions at once), the vault and the prekeys that come with it are stored, the epoch of every conversation of
+// the caller grows, and the conversations are told. Sending the newest again changes nothing, so that a retry is safe.
+func (a *Auth) PutManifest(ctx context.Context, c wire.Caller, req wire.PutManifest) (wire.Manifest, error) {
+	p, err := a.readPublication(ctx, c, req)
+	if err != nil {
+		return wire.Manifest{}, err
+	}
+	out := wire.Manifest{UserID: c.User, Version: int64(p.next.Version), Manifest: p.body}
+	err = a.store.Write(ctx, func(tx *store.Tx) error {
+		if err := stillNewest(tx, c.User, p.prev); err != nil {
+			return err
+		}
+		if p.change != signed.ChangeSame {
+			if err := a.publish(tx, c, p, out); err != nil {
+				return err
+			}
+		}
+		return addPrekeys(tx, c.Device, p.prekeys)
+	})
+	if err != nil {
+		return wire.Manifest{}, fmt.Errorf("publish a manifest: %w", err)
+	}
+	return out, nil
+}
+
+// readPublication does the work that needs no write: above all verifying signatures, which takes a while.
+func (a *Auth) readPublication(ctx context.Context, c wire.Caller, req wire.PutManifest) (*publication, error) {
+	if c.Device == nil {
+		return nil, noDevice()
+	}
+	next, err := signed.ParseManifest(req.Manifest)
+	if err != nil {
+		return nil, badManifest(err)
+	}
+	p := &publication{next: next, body: req.Manifest}
+	var vaultVersion int64
+	err = a.store.Read(ctx, func(tx *store.Tx) error {
+		if p.prev, err = newestManifest(tx, c.User); err != nil {
+			return err
+		}
+		vaultVersion, err = tx.VaultVersion(c.User)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := p.check(c); err != nil {
+		return nil, err
+	}
+	if p.vault, err = p.checkVault(req, vaultVersion); err != nil {
+		return nil, err
+	}
+	p.prekeys, err = readPrekeys(req.Prekeys, next, *c.Device, uint64(a.now().UnixMilli()))
+	if err == nil && p.activates(*c.Device) && !startsSessions(p.prekeys) {
+		err = wire.FailField("prekeys", "A new device needs a signed prekey and a last-resort prekey, or nobody can write to it.")
+	}
+	return p, err
+}
+
+func noDevice() error {
+	return wire.Fail(wire.BadRequest, "This sign-in has no device yet. Reserve one first.")
+}
+
+func badManifest(why error) error {
+	return wire.Fail(wire.BadManifest, "This device list was not accepted: "+why.Error()+".")
+}
+
+func staleManifest() error {
+	return wire.Fail(wire.StaleManifest, "Your device list has changed meanwhile. Read the newest and try again.")
+}
+
+// newestManifest reads and parses what is stored; nil when there is none.
+func newestManifest(tx *store.Tx, user wire.UserID) (*signed.Manifest, error) {
+	stored, err := tx.Manifest(user)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	m, err := signed.ParseManifest(stored.Manifest)
+	if err != nil {
+		return nil, fmt.Errorf("read a stored manifest: %w", err)
+	}
+	return m, nil
+}
+
+func (p *publication) check(c wire.Caller) (err error) {
+	if p.next.User != c.User {
+		return badManifest(signed.ErrUser)
+	}
+	p.change, err = p.next.Check(p.prev)
+	switch {
+	case errors.Is(err, signed.ErrRollback), errors.Is(err, signed.ErrFork), errors.Is(err, signed.ErrGap):
+		return staleManifest()
+	case err != nil:
+		return badManifest(err)
+	case p.change == signed.ChangeNew && p.next.Version != 1:
+		return staleManifest()
+	case p.change == signed.ChangeIdentity:
+		return badManifest(errors.New("its master key is another than the one of this account"))
+	}
+	return nil
+}
+
+// checkVault returns the vault to store, if one came. Its version is signed in the manifest, so that an old vault cannot be slipped to a
+// person later; it grows by one with each new vault and stays otherwise.
+func (p *publication) checkVault(req wire.PutManifest, stored int64) (*wire.Vault, error) {
+	if p.change == signed.ChangeSame {
+		return nil, nil
+	}
+	came := len(req.Vault) > 0
+	switch {
+	case !came && stored == 0:
+		return nil, wire.FailField("vault", "The first device list comes with the sealed vault.")
+	case !came && req.VaultVersion != 0:
+		return nil, wire.FailField("vault_version", "There is a vault version here but no vault.")
+	case !came && int64(p.next.VaultVersion) != stored:
+		return nil, wire.FailField("manifest", "The device list names another vault version than the vault that is stored.")
+	case !came:
+		return nil, nil
+	case len(req.Vault) > maxVault:
+		return nil, wire.FailField("vault", "A sealed vault has at most 4096 bytes.")
+	case req.VaultVersion != stored+1 || int64(p.next.VaultVersion) != stored+1:
+		return nil, wire.FailField("vault_version", "A new vault has the next version, and the device list names it.")
+	}
+	return &wire.Vault{Vault: req.Vault, VaultVersion: req.VaultVersion}, nil
+}
+
+// activates reports whether the device is in use by next and was not before.
+func (p *publication) activates(id wire.DeviceID) bool {
+	return p.next.Active(id) && (p.prev == nil || !p.prev.Active(id))
+}
+
+// stillNewest is the compare of compare-and-swap: what was checked against must still be what is stored.
+func stillNewest(tx *store.Tx, user wire.UserID, prev *signed.Manifest) error {
+	stored, err := tx.Manifest(user)
+	if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	var was int64
+	if prev != nil {
+		was = int64(prev.Version)
+	}
+	if stored.Version != was {
+		return staleManifest()
+	}
+	return nil
+}
+
+func (a *Auth) publish(tx *store.Tx, c wire.Caller, p *publication, out wire.Manifest) error {
+	if err := a.followDevices(tx, c, p); err != nil {
+		return err
+	}
+	if p.vault != nil {
+		if err := tx.PutVault(c.User, *p.vault); err != nil {
+			return err
+		}
+	}
+	if err := tx.PutManifest(out); err != nil {
+		return err
+	}
+	return tellOfManifest(tx, out)
+}
+
+// followDevices makes the rows of the caller's devices say what the manifest says. Each must be one that the caller reserved.
+func (a *Auth) followDevices(tx *store.Tx, c wire.Caller, p *publication) error {
+	if !p.next.Active(*c.Device) && (p.prev == nil || !p.prev.Active(*c.Device)) {
+		return badManifest(errors.New("it does not name the device that sent it"))
+	}
+	for i := range p.next.Devices {
+		d := &p.next.Devices[i]
+		row, err := tx.Device(d.ID)
+		if errors.Is(err, store.ErrNotFound) || err == nil && row.User != c.User {
+			return badManifest(errors.New("it names a device that was not reserved here"))
+		}
+		if err != nil {
+			return err
+		}
+		active := d.Removed == 0
+		if row.Identity != nil && row.Active == active {
+			continue
+		}
+		if err := tx.SetDevice(d.ID, active, d.Ed25519); err != nil {
+			return err
+		}
+		if err := a.retire(tx, c.User, d.ID, active); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// retire takes from a removed device what it had: prekeys nobody should seal to any more, and its sessions.
+func (a *Auth) retire(tx *store.Tx, user wire.UserID, id wire.DeviceID, active bool) error {
+	if active {
+		return nil
+	}
+	if err := tx.DropPrekeys(id); err != nil {
+		return err
+	}
+	sessions, err := tx.SessionsOn(id)
+	if err != nil {
+		return err
+	}
+	for _, s := range sessions {
+		if err := a.end(tx, s.ID); err != nil {
+			return err
+		}
+	}
+	tx.OnCommit(func() { a.live.KickDevice(user, id, live.CodeExpired) })
+	return nil
+}
+
+// tellOfManifest lets the epoch of every conversation of the person grow and tells each of them, and the person's own devices.
+func tellOfManifest(tx *store.Tx, m wire.Manifest) error {
+	if _, err := tx.AppendLog("manifest", store.ToUser(m.UserID), m); err != nil {
+		return err
+	}
+	grown, err := tx.GrowEpochsOf(m.UserID)
+	if err != nil {
+		return err
+	}
+	for _, conv := range grown {
+		m.Epochs = []wire.ConvEpoch{conv}
+		if _, err := tx.AppendLog("manifest", store.ToConversation(conv.ConversationID), m); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+package auth
+
+import (
+	"crypto/ed25519"
+	"testing"
+
+	"chatalot/app/wire"
+)
+
+func testKeys(t testing.TB, seed byte) *Keys {
+	t.Helper()
+	b := make([]byte, ed25519.SeedSize)
+	b[0] = seed
+	keys, err := newKeys(ed25519.NewKeyFromSeed(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+func TestARefreshTokenFitsOneSessionUserAndEpochOnly(t *testing.T) {
+	keys, session, user := testKeys(t, 1), wire.SessionID{1}, wire.UserID{2}
+	token, ok := parseRefresh(keys.mintRefresh(session, 7, user, 3).Reveal())
+	if !ok || token.session != session || token.n != 7 || !token.madeBy(keys, user, 3) {
+		t.Fatalf("own token: %v %+v", ok, token)
+	}
+	if token.madeBy(testKeys(t, 2), user, 3) || token.madeBy(keys, wire.UserID{9}, 3) || token.madeBy(keys, user, 4) {
+		t.Fatal("the token fits another key, user or epoch")
+	}
+	token.n++
+	if token.madeBy(keys, user, 3) {
+		t.Fatal("the token fits another number")
+	}
+}
+
+func FuzzParseRefresh(f *testing.F) {
+	f.Add(testKeys(f, 1).mintRefresh(wire.SessionID{1}, 7, wire.UserID{2}, 3).Reveal())
+	f.Add("")
+	f.Add("AAAA\n")
+	keys := testKeys(f, 1)
+	f.Fuzz(func(t *testing.T, s string) {
+		token, ok := parseRefresh(s)
+		if !ok {
+			return
+		}
+		if token.n < 1 {
+			t.Fatalf("n = %d", token.n)
+		}
+		if user := (wire.UserID{2}); token.madeBy(keys, user, 3) && keys.mintRefresh(token.session, token.n, user, 3).Reveal() != s {
+			t.Fatalf("a second spelling: %q", s)
+		}
+	})
+}
+
+func FuzzInviteToken(f *testing.F) {
+	token, _ := newInviteToken()
+	f.Add(token)
+	f.Add("oil0-oil0")
+	f.Fuzz(func(t *testing.T, s string) {
+		hash, err := inviteHash(s)
+		if err == nil && hash == [32]byte{} {
+			t.Fatal("no hash and no error")
+		}
+	})
+}
+
+func TestAnInviteTokenMayBeTypedByHand(t *testing.T) {
+	token, want := newInviteToken()
+	if len(token) != inviteChars {
+		t.Fatalf("%d characters", len(token))
+	}
+	typed := " " + token[:5] + "-" + token[5:] + " "
+	for _, s := range []string{token, typed, "oil" + "23456789ABCDEFGHJKMNPQR"} {
+		got, err := inviteHash(s)
+		if s != typed && s != token {
+			if again, _ := inviteHash("011" + s[3:]); err != nil && again != got {
+				t.Errorf("%q reads differently from its canonical form", s)
+			}
+			continue
+		}
+		if err != nil || got != want {
+			t.Errorf("%q: %v", s, err)
+		}
+	}
+}
