@@ -1,0 +1,76 @@
+package web
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"chatalot/app/wire"
+)
+
+// How many sockets may be open that have not said who they are (SECURITY.md T21).
+const (
+	maxUnknownEach = 10 // from one address
+	maxUnknown     = 200
+)
+
+// sockets owns every open socket: it counts those that are unknown, and ends all when the place stops.
+type sockets struct {
+	ctx  context.Context // ends with closeAll
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+
+	writeTime time.Duration // for one frame; tests cannot wait as long as slow people may
+
+	mu      sync.Mutex
+	unknown map[netip.Prefix]int
+	total   int // of unknown
+}
+
+func newSockets() *sockets {
+	ctx, stop := context.WithCancel(context.Background())
+	return &sockets{ctx: ctx, stop: stop, writeTime: writeTime, unknown: map[netip.Prefix]int{}}
+}
+
+// enter counts a new socket as unknown until known is called, which may happen more than once.
+func (s *sockets) enter(from netip.Prefix) (known func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() != nil {
+		return nil, wire.Fail(wire.Unavailable, "This place is stopping. Try again in a moment.")
+	}
+	if s.total >= maxUnknown || s.unknown[from] >= maxUnknownEach {
+		return nil, &wire.Error{Code: wire.TooMany, Message: "Too many connections at once. Try again in a few seconds.", RetryAfter: int(authTime.Seconds())}
+	}
+	s.total++
+	s.unknown[from]++
+	return sync.OnceFunc(func() { s.leave(from) }), nil
+}
+
+func (s *sockets) leave(from netip.Prefix) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.total--
+	if s.unknown[from]--; s.unknown[from] == 0 {
+		delete(s.unknown, from)
+	}
+}
+
+// run serves one socket on a goroutine that closeAll waits for. The request's own goroutine, stack and buffers are gone by then.
+func (s *sockets) run(serve func(ctx context.Context)) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() != nil {
+		return false
+	}
+	s.wg.Go(func() { serve(s.ctx) })
+	return true
+}
+
+func (s *sockets) closeAll() {
+	s.mu.Lock()
+	s.stop()
+	s.mu.Unlock()
+	s.wg.Wait()
+}
