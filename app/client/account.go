@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"chatalot/app/e2ee/core"
 	"chatalot/app/wire"
 )
 
@@ -145,6 +146,15 @@ func (c *Client) publish(ctx context.Context, put wire.PutManifest) error {
 }
 
 func (c *Client) applyManifest(m wire.Manifest) error {
+	return c.takeManifest(m, false)
+}
+
+// meet applies a manifest that an operation brought as it stood then: an older one than this device knows is not a rollback.
+func (c *Client) meet(m wire.Manifest) error {
+	return c.takeManifest(m, true)
+}
+
+func (c *Client) takeManifest(m wire.Manifest, mayBeOld bool) error {
 	change, err := c.core.ApplyManifest(m.UserID, m.Manifest, epochs(m.Epochs))
 	if err != nil {
 		return err
@@ -152,7 +162,7 @@ func (c *Client) applyManifest(m wire.Manifest) error {
 	if err := c.keep(); err != nil {
 		return err
 	}
-	if change.Kind == "refused" {
+	if change.Kind == core.ManifestRefused && !(mayBeOld && change.Version > uint64(m.Version)) {
 		return fmt.Errorf("the device list of %s was refused: %s", m.UserID, change.Reason)
 	}
 	return nil

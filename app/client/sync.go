@@ -141,6 +141,11 @@ func (c *Client) applyOp(op wire.OpRecord) error {
 	if err != nil || uint64(op.N) <= known.N {
 		return err
 	}
+	for _, m := range op.Manifests {
+		if err := c.meet(m); err != nil {
+			return err
+		}
+	}
 	epoch := uint64(0)
 	for _, e := range op.Epochs {
 		if e.ConversationID == op.ConversationID {

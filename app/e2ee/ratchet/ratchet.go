@@ -63,7 +63,7 @@ type receiving struct {
 	remote  signed.X25519Key
 	key     [32]byte
 	next    uint32
-	skipped []skipped // ascending by n; replaced, never changed in place, so that copies of a Session may share it
+	skipped []skipped // ascending by n; appended to or replaced, never changed in place: copies of a Session share it
 }
 
 type skipped struct {
@@ -205,14 +205,9 @@ func (s *Session) turn(rand io.Reader, remote signed.X25519Key) error {
 
 // skip keeps the keys of the messages before n that have not come.
 func (c *receiving) skip(n uint32, now uint64) {
-	if n <= c.next {
-		return
-	}
-	grown := slices.Grow(slices.Clip(c.skipped), int(n-c.next))
 	for ; c.next < n; c.next++ {
-		grown = append(grown, skipped{c.next, [32]byte(step(&c.key)), now + SkippedLife})
+		c.skipped = append(c.skipped, skipped{c.next, [32]byte(step(&c.key)), now + SkippedLife})
 	}
-	c.skipped = grown
 }
 
 // take removes and returns the skipped key of message n.

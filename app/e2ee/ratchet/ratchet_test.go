@@ -258,7 +258,7 @@ func TestSkippedKeysExpire(t *testing.T) {
 // edit returns the message with its header changed.
 func edit(t testing.TB, sealed []byte, change func(*message)) []byte {
 	t.Helper()
-	m, err := parseMessage(sealed)
+	m, err := parseMessage(bytes.Clone(sealed))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,6 +290,37 @@ func TestN21NoBitFlipPoisonsTheSession(t *testing.T) {
 		}
 	}
 	p.says(t, p.b, p.a, "still talking")
+}
+
+func TestN21DamagedLateMessagesUseUpNoSkippedKey(t *testing.T) {
+	p := newPair(t, "late damage")
+	late := [][]byte{p.seal(t, p.a, "0"), p.seal(t, p.a, "1"), p.seal(t, p.a, "2")}
+	p.says(t, p.a, p.b, "3")
+	for _, m := range late {
+		p.refuses(t, p.b, edit(t, m, func(m *message) { m.Ciphertext[0] ^= 1 }), prim.ErrSealed)
+		p.refuses(t, p.b, edit(t, m, func(m *message) { m.Commit[0] ^= 1 }), prim.ErrCommitment)
+	}
+	for i, m := range late {
+		if got, err := p.open(p.b, m); err != nil || got != string(rune('0'+i)) {
+			t.Fatal(i, got, err)
+		}
+	}
+}
+
+func TestKeysOfTheUsedPastAreGone(t *testing.T) {
+	p := newPair(t, "past")
+	p.seal(t, p.a, "lost") // keeps the chain
+	p.says(t, p.a, p.b, "hello")
+	past := [][]byte{bytes.Clone(p.b.root[:]), bytes.Clone(p.b.chains[0].key[:]), bytes.Clone(p.b.send.private[:])}
+	p.says(t, p.b, p.a, "turn")
+	past = append(past, bytes.Clone(p.b.send.key[:]))
+	p.says(t, p.b, p.a, "step")
+	p.says(t, p.a, p.b, "turn")
+	for i, key := range past {
+		if bytes.Contains(p.b.Encode(), key) {
+			t.Errorf("key %d of the past is still there", i)
+		}
+	}
 }
 
 func TestN21HundredsOfThousandsOfDamagedMessages(t *testing.T) {

@@ -221,9 +221,10 @@ func TestWhatCannotBeARecoveryKeySaysWhy(t *testing.T) {
 		"é" + good[1:]:                 ErrLetter,
 		"*" + good[1:]:                 ErrLetter,
 		good + "?":                     ErrLetter,
-		"8" + good[1:]:                 ErrCheck, // more than 128 bits
+		"8" + good[1:]:                 ErrCheck,
 		good[:26] + "ZZ":               ErrCheck,
 		strings.Repeat(good, 1000):     ErrLength,
+		beyond():                       ErrCheck,
 		"\x00" + good[1:]:              ErrLetter,
 		"ZZZZZZZZZZZZZZZZZZZZZZZZZZZZ": ErrCheck,
 	} {
@@ -231,6 +232,13 @@ func TestWhatCannotBeARecoveryKeySaysWhy(t *testing.T) {
 			t.Errorf("%.40q: %v, want %v", typed, err, want)
 		}
 	}
+}
+
+// beyond returns 28 letters that check, but spell a number above 128 bits.
+func beyond() string {
+	values := [valueLetters]uint{8}
+	check := remainder(values[:])
+	return "8" + strings.Repeat("0", 25) + string([]byte{octet.Base32Letter(check >> 5), octet.Base32Letter(check & 31)})
 }
 
 func FuzzParseCode(f *testing.F) {
