@@ -121,7 +121,7 @@ func TestAPersonRemovedFromTheCommunityIsSealedToNoMore(t *testing.T) {
 			t.Error("ines still seals to tomas")
 		}
 	}
-	say(t, ines, p.General.ID, "after")
+	must(t, ines.Do(ctx, "POST", "/api/conversations/"+p.General.ID.String()+"/messages", sealed, nil))
 	expect(t, nora, "after")
 	expect(t, tomas)
 }

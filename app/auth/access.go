@@ -1,8 +1,10 @@
 package auth
 
 import (
+	"crypto/sha256"
 	"errors"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -27,16 +29,26 @@ type accessClaims struct {
 
 // accessTokens makes and reads access tokens: Ed25519 JWTs of one issuer.
 type accessTokens struct {
-	keys   *Keys
-	issuer string
-	now    func() time.Time
-	parser *jwt.Parser
+	keys      *Keys
+	issuer    string
+	now       func() time.Time
+	parser    *jwt.Parser
+	validator *jwt.Validator
+
+	mu       sync.RWMutex
+	verified map[[sha256.Size]byte]accessClaims // by the token's hash
 }
 
+// maxVerified is how many tokens are remembered as verified: some hundred bytes each.
+const maxVerified = 4096
+
 func newAccessTokens(keys *Keys, issuer string, now func() time.Time) *accessTokens {
-	return &accessTokens{keys: keys, issuer: issuer, now: now, parser: jwt.NewParser(
+	rules := []jwt.ParserOption{
 		jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}), jwt.WithIssuer(issuer), jwt.WithAudience(accessAudience),
-		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(clockLeeway), jwt.WithStrictDecoding(), jwt.WithTimeFunc(now))}
+		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(clockLeeway), jwt.WithStrictDecoding(), jwt.WithTimeFunc(now),
+	}
+	return &accessTokens{keys: keys, issuer: issuer, now: now, parser: jwt.NewParser(rules...), validator: jwt.NewValidator(rules...),
+		verified: map[[sha256.Size]byte]accessClaims{}}
 }
 
 // mint returns a token for the session and when it expires, at whole seconds as a JWT counts them.
@@ -63,10 +75,36 @@ func (t *accessTokens) read(token string) (accessClaims, error) {
 	if len(token) > maxAccessToken || strings.ContainsFunc(token, notInToken) {
 		return claims, errAccessToken
 	}
+	sum := sha256.Sum256([]byte(token))
+	if known, ok := t.recall(sum); ok {
+		if t.validator.Validate(known) != nil {
+			return claims, errAccessToken
+		}
+		return known, nil
+	}
 	if _, err := t.parser.ParseWithClaims(token, &claims, t.key); err != nil {
 		return claims, errAccessToken
 	}
+	t.remember(sum, claims)
 	return claims, nil
+}
+
+// recall spares a token its second signature check, which is most of what a small request costs on a small machine. Its dates are checked
+// every time.
+func (t *accessTokens) recall(sum [sha256.Size]byte) (accessClaims, bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	claims, ok := t.verified[sum]
+	return claims, ok
+}
+
+func (t *accessTokens) remember(sum [sha256.Size]byte, claims accessClaims) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.verified) >= maxVerified {
+		clear(t.verified) // they are verified again when they are seen again
+	}
+	t.verified[sum] = claims
 }
 
 // notInToken keeps out the line breaks that base64 decoders skip, so that one token has one spelling.

@@ -3,6 +3,7 @@ package auth
 import (
 	"bytes"
 	"encoding/json"
+	"sync"
 	"testing"
 
 	"chatalot/app/live"
@@ -236,5 +237,35 @@ func TestANewManifestStartsAnEpochInEveryConversationOfItsOwnerAndNowhereElse(t 
 	}
 	if len(told.Epochs) != 1 || told.Epochs[0] != (wire.ConvEpoch{ConversationID: mine, Epoch: 2}) || told.Version != 1 {
 		t.Fatalf("%+v", told)
+	}
+}
+
+func TestOfTwoDevicesPublishingAtOnceOneHasToTryAgain(t *testing.T) {
+	h, g := settled(t)
+	p := h.publish(g, 0, 0)
+	base, devices := *p.manifest, p.manifest.Devices
+	requests := make([]wire.PutManifest, 4)
+	for i := range requests { // each removes nothing and adds one device of its own reserving
+		*p.manifest = base
+		p.manifest.Devices = append([]signed.Device{}, devices...)
+		p.second()
+		requests[i] = wire.PutManifest{Manifest: p.encode()}
+	}
+	errs := make([]error, len(requests))
+	var wg sync.WaitGroup
+	for i, req := range requests {
+		wg.Go(func() { _, errs[i] = h.PutManifest(t.Context(), p.caller, req) })
+	}
+	wg.Wait()
+	published := 0
+	for _, err := range errs {
+		if err == nil {
+			published++
+			continue
+		}
+		refused(t, err, wire.StaleManifest)
+	}
+	if published != 1 || len(h.log("manifest")) != 2 {
+		t.Fatalf("%d were published", published)
 	}
 }

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"crypto/ed25519"
+	"strings"
 	"testing"
 
 	"chatalot/app/wire"
@@ -69,17 +70,21 @@ func TestAnInviteTokenMayBeTypedByHand(t *testing.T) {
 	if len(token) != inviteChars {
 		t.Fatalf("%d characters", len(token))
 	}
-	typed := " " + token[:5] + "-" + token[5:] + " "
-	for _, s := range []string{token, typed, "oil" + "23456789ABCDEFGHJKMNPQR"} {
-		got, err := inviteHash(s)
-		if s != typed && s != token {
-			if again, _ := inviteHash("011" + s[3:]); err != nil && again != got {
-				t.Errorf("%q reads differently from its canonical form", s)
-			}
-			continue
+	for _, typed := range []string{token, strings.ToLower(token), " " + token[:5] + "-" + token[5:] + " "} {
+		if got, err := inviteHash(typed); err != nil || got != want {
+			t.Errorf("%q: %v", typed, err)
 		}
-		if err != nil || got != want {
-			t.Errorf("%q: %v", s, err)
+	}
+	canonical, err := inviteHash("011" + strings.Repeat("7", 22) + "4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := inviteHash("oIl" + strings.Repeat("7", 22) + "4"); err != nil || got != canonical {
+		t.Errorf("o, I and l are not read as 0, 1 and 1: %v", err)
+	}
+	for _, bad := range []string{"", token[1:], token + "0", "U" + token[1:], token[:25] + "1", strings.Repeat("-", 200), "0\n" + token[1:]} {
+		if _, err := inviteHash(bad); err == nil {
+			t.Errorf("%q was taken", bad)
 		}
 	}
 }

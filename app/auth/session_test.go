@@ -435,3 +435,23 @@ func TestNoTokenStandsInTheDatabase(t *testing.T) {
 	})
 	h.grep(g.Answer.AccessToken, g.Answer.RefreshToken, goodPassword, strings.Split(g.Answer.AccessToken, ".")[2])
 }
+
+func TestVerifiedTokensAreRememberedInBoundedMemory(t *testing.T) {
+	now := func() time.Time { return time.Unix(1_800_000_000, 0) }
+	tokens := newAccessTokens(testKeys(t, 1), "issuer", now)
+	for i := range maxVerified + 10 {
+		tokens.remember([32]byte{byte(i), byte(i >> 8)}, accessClaims{})
+	}
+	if n := len(tokens.verified); n > maxVerified || n == 0 {
+		t.Fatalf("%d remembered", n)
+	}
+	forged, _, err := newAccessTokens(testKeys(t, 2), "issuer", now).mint(wire.UserID{1}, wire.SessionID{2}, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // a refusal is not remembered as anything else
+		if _, err := tokens.read(forged); err == nil {
+			t.Fatal("a token of another key was taken")
+		}
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"chatalot/app/live"
@@ -201,21 +200,15 @@ func fill(tx *store.Tx, r *live.Row, device *wire.DeviceID) (bool, error) {
 	return true, nil
 }
 
-// frame encodes rows as {"t":"events",…}.
+// frame encodes rows as {"t":"events",…}. One new event for everybody, the usual case, is encoded once for all of them.
 func (s *Stream) frame(rows []*live.Entry) (_ []byte, err error) {
-	b := append(s.buf[:0], `{"t":"events","events":[`...)
-	for i, e := range rows {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		if b, err = e.AppendEvent(b, s.who.Device); err != nil {
-			return nil, err
+	if len(rows) == 1 && rows[0].Seq == s.cursor {
+		if frame, err := rows[0].Frame(s.who.Device); frame != nil || err != nil {
+			return frame, err
 		}
 	}
-	b = append(b, `],"cursor":`...)
-	b = strconv.AppendInt(b, s.cursor, 10)
-	s.buf = append(b, '}')
-	return s.buf, nil
+	s.buf, err = live.AppendFrame(s.buf[:0], rows, s.cursor, s.who.Device)
+	return s.buf, err
 }
 
 // Bounds of a page of events for programs without a socket.

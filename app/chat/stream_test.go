@@ -175,8 +175,10 @@ func TestCursorFromTheFutureIsReset(t *testing.T) {
 func TestTypingIsWhisperedToTheOthers(t *testing.T) {
 	h, ann, bob, dm := pair(t)
 	a, b := ann.follow(nil), bob.follow(nil)
-	drain(t, a)
-	drain(t, b)
+	for range 2 { // each hears of the other's coming
+		drain(t, a)
+		drain(t, b)
+	}
 	if err := h.Typing(t.Context(), ann.Caller, dm.ID); err != nil {
 		t.Fatal(err)
 	}

@@ -124,13 +124,36 @@ func (c *Client) applyChange(ctx context.Context, e wire.Event) error {
 	case e.Channel != nil && e.Channel.Joined && c.convs[e.Channel.ID] == nil:
 		return c.fetchChannel(ctx, *e.Channel)
 	case e.Channel != nil && c.convs[e.Channel.ID] != nil && e.Channel.Joined:
-		c.convs[e.Channel.ID].Channel = e.Channel
+		return c.heedAbsent(*e.Channel)
 	case e.ChannelGone != nil && c.convs[*e.ChannelGone.ConversationID] != nil:
 		return c.drop(*e.ChannelGone.ConversationID)
 	case e.DM != nil && c.convs[e.DM.ID] == nil:
 		return c.fetchDM(ctx, e.DM.Peer.ID)
 	}
 	return nil
+}
+
+// heedAbsent stops sealing to those whom the signed chain names and the place has dropped.
+func (c *Client) heedAbsent(ch wire.Channel) error {
+	c.convs[ch.ID].Channel = &ch
+	known, err := c.core.Channel(ch.ID)
+	if err != nil || uint64(ch.N) != known.N {
+		return err // the operation that ch was read after is still to come, or has come since
+	}
+	present := map[wire.UserID]bool{}
+	for _, m := range ch.Members {
+		present[m.UserID] = true
+	}
+	var absent []wire.UserID
+	for _, m := range known.Members {
+		if !present[m.User] {
+			absent = append(absent, m.User)
+		}
+	}
+	if err := c.core.Absent(ch.ID, absent, uint64(ch.Epoch)); err != nil {
+		return err
+	}
+	return c.keep()
 }
 
 func (c *Client) applyOp(op wire.OpRecord) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"sync"
@@ -49,12 +50,50 @@ func (v *View) Sees(r *Row) bool {
 type Entry struct {
 	Row
 	once       sync.Once
+	frame      []byte // the whole frame with this event alone and its seq as the cursor; the next two are parts of it
 	head, rest []byte // the event's JSON; a device's own envelope goes between the two
 	err        error
 }
 
 // NewEntry wraps a row, for rows that come from the store instead of the tail.
 func NewEntry(r Row) *Entry { return &Entry{Row: r} }
+
+// Frame is the frame {"t":"events",…} with this event alone, its seq as the cursor, shared by every device it fits: nil when device has an
+// envelope of its own in it.
+func (e *Entry) Frame(device *wire.DeviceID) ([]byte, error) {
+	e.once.Do(e.encode)
+	if device != nil && e.Envelopes != nil {
+		if _, ok := e.Envelopes[*device]; ok {
+			return nil, nil
+		}
+	}
+	return e.frame, e.err
+}
+
+// frameStart and frameEnd stand around the events of a frame; the cursor and a brace follow.
+const (
+	frameStart = `{"t":"events","events":[`
+	frameEnd   = `],"cursor":`
+)
+
+// AppendFrame appends the frame of several events and the cursor after them, as device receives it.
+func AppendFrame(b []byte, rows []*Entry, cursor int64, device *wire.DeviceID) (_ []byte, err error) {
+	size := 64
+	for _, e := range rows {
+		size += e.Size()
+	}
+	b = append(slices.Grow(b, size), frameStart...)
+	for i, e := range rows {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if b, err = e.AppendEvent(b, device); err != nil {
+			return b, err
+		}
+	}
+	b = append(b, frameEnd...)
+	return append(strconv.AppendInt(b, cursor, 10), '}'), nil
+}
 
 // AppendEvent appends the JSON of the row's wire.Event as device receives it: with its own envelope, if there is one.
 func (e *Entry) AppendEvent(b []byte, device *wire.DeviceID) ([]byte, error) {
@@ -88,7 +127,8 @@ func (e *Entry) encode() {
 			return
 		}
 	}
-	b := make([]byte, 0, len(body)+len(e.Kind)*2+64)
+	b := make([]byte, 0, len(frameStart)+len(body)+len(e.Kind)*2+len(frameEnd)+96)
+	b = append(b, frameStart...)
 	b = append(b, `{"seq":`...)
 	b = strconv.AppendInt(b, e.Seq, 10)
 	b = append(b, `,"kind":"`...)
@@ -100,10 +140,13 @@ func (e *Entry) encode() {
 	b = append(b, `":`...)
 	b = append(b, body...)
 	b = append(b, '}')
-	e.head = b
+	event := b[len(frameStart):]
+	b = append(b, frameEnd...)
+	e.frame = append(strconv.AppendInt(b, e.Seq, 10), '}')
+	e.head = event[:len(event):len(event)]
 	if e.Message != nil {
-		i := bytes.LastIndex(b, createdAt) // only digits follow it, so this is the field and not ciphertext
-		e.head, e.rest = b[:i:i], b[i:]
+		i := bytes.LastIndex(event, createdAt) // only digits follow it, so this is the field and not ciphertext
+		e.head, e.rest = event[:i:i], event[i:len(event):len(event)]
 	}
 }
 

@@ -261,7 +261,7 @@ func BenchmarkColdStart(b *testing.B) {
 }
 
 func size(b *testing.B, data string) (sum int64) {
-	files, err := filepath.Glob(filepath.Join(data, "*.db*"))
+	files, err := filepath.Glob(filepath.Join(data, "*.db"))
 	apptest.Must(b, err)
 	for _, f := range files {
 		if info, err := os.Stat(f); err == nil {

@@ -1,10 +1,19 @@
 package store
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+
+	"chatalot/app/wire"
 )
 
 // schema is schema.sql as the program embeds it.
@@ -83,5 +92,215 @@ func TestFailedWriteLeavesItsNeighboursWhole(t *testing.T) {
 	}
 	if failed != 20 || n != 20 {
 		t.Fatalf("%d failed, %d rows; want 20 and 20", failed, n)
+	}
+}
+
+func TestReaderSeesWhatWasAcknowledgedAndNothingElse(t *testing.T) {
+	s := open(t)
+	inside := make(chan int64)
+	go s.Write(context.Background(), func(tx *Tx) error {
+		if _, err := tx.AppendLog("user", ToUser(wire.UserID{1}), 1); err != nil {
+			return err
+		}
+		inside <- 0
+		return nil
+	})
+	var before int64
+	err := s.Read(t.Context(), func(tx *Tx) (err error) {
+		<-inside // the write has happened but is not committed
+		before, err = tx.Cursor()
+		return err
+	})
+	if err != nil || before != 0 {
+		t.Fatal(before, err)
+	}
+	if err := s.Write(t.Context(), func(tx *Tx) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	var after int64
+	if err := s.Read(t.Context(), func(tx *Tx) (err error) { after, err = tx.Cursor(); return err }); err != nil || after != 1 {
+		t.Fatal(after, err)
+	}
+}
+
+func TestHookHearsCommitsInOrderBeforeTheWriterDoes(t *testing.T) {
+	s := open(t)
+	var mu sync.Mutex
+	var heard []int64
+	s.OnCommitted(func(c Commit) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, r := range c.Rows {
+			heard = append(heard, r.Seq)
+		}
+	})
+	var wg sync.WaitGroup
+	for i := range 50 {
+		wg.Go(func() {
+			var seq int64
+			later := false
+			err := s.Write(t.Context(), func(tx *Tx) (err error) {
+				tx.OnCommit(func() { later = true })
+				if seq, err = tx.AppendLog("user", ToUser(wire.UserID{1}), i); i%3 == 0 {
+					return errors.New("taken back")
+				}
+				return err
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			if told := slices.Contains(heard, seq); err == nil && (!told || !later) {
+				t.Errorf("write %d was acknowledged before the hook heard of it", seq)
+			}
+			if err != nil && later {
+				t.Error("a write that failed was told")
+			}
+		})
+	}
+	wg.Wait()
+	if len(heard) != 33 || !slices.IsSorted(heard) {
+		t.Fatalf("heard %v", heard)
+	}
+}
+
+func TestPanicStaysWithItsWriter(t *testing.T) {
+	s := open(t)
+	func() {
+		defer func() {
+			if recover() != "oops" {
+				t.Error("the panic was lost")
+			}
+		}()
+		s.Write(t.Context(), func(tx *Tx) error {
+			tx.AppendLog("user", ToUser(wire.UserID{1}), 1)
+			panic("oops")
+		})
+	}()
+	if n, err := count(t, s); err != nil || n != 0 {
+		t.Fatal(n, err)
+	}
+	if err := s.Write(t.Context(), func(tx *Tx) error { _, err := tx.AppendLog("user", ToUser(wire.UserID{1}), 1); return err }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func count(t *testing.T, s *Store) (n int, err error) {
+	t.Helper()
+	err = s.Read(t.Context(), func(tx *Tx) error { return tx.get([]any{&n}, "SELECT count(*) FROM log") })
+	return n, err
+}
+
+func TestWithdrawnWriteNeverHappens(t *testing.T) {
+	s := open(t)
+	busy, release := make(chan struct{}), make(chan struct{})
+	go s.Write(context.Background(), func(*Tx) error { close(busy); <-release; return nil })
+	<-busy
+	ctx, cancel := context.WithCancel(t.Context())
+	result := make(chan error)
+	go func() {
+		result <- s.Write(ctx, func(tx *Tx) error { _, err := tx.AppendLog("user", ToUser(wire.UserID{1}), 1); return err })
+	}()
+	for len(s.jobs) == 0 {
+		runtime.Gosched()
+	}
+	cancel()
+	if err := <-result; !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	close(release)
+	if err := s.Write(t.Context(), func(*Tx) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := count(t, s); err != nil || n != 0 {
+		t.Fatal(n, err)
+	}
+}
+
+func TestFullDiskRefusesWritesAndRecovers(t *testing.T) {
+	s := open(t)
+	big := strings.Repeat("x", 100_000)
+	put := func() error {
+		return s.Write(t.Context(), func(tx *Tx) error { _, err := tx.AppendLog("user", ToUser(wire.UserID{1}), big); return err })
+	}
+	limit := func(pages int) {
+		t.Helper()
+		err := s.Write(t.Context(), func(tx *Tx) error { _, err := tx.exec(fmt.Sprintf("PRAGMA max_page_count = %d", pages)); return err })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit(200)
+	ok, failed := 0, 0
+	for range 20 {
+		switch err := put(); {
+		case err == nil:
+			ok++
+		case errors.Is(err, ErrFull):
+			failed++
+		default:
+			t.Fatal(err)
+		}
+	}
+	if n, err := count(t, s); err != nil || n != ok || failed == 0 {
+		t.Fatalf("%d acknowledged, %d refused, %d there, %v", ok, failed, n, err)
+	}
+	limit(100_000)
+	if err := put(); err != nil {
+		t.Fatal("did not recover:", err)
+	}
+}
+
+func TestClosedStoreRefusesPolitely(t *testing.T) {
+	s, err := Open(t.Context(), options(t, t.TempDir()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	acked := atomic.Int64{}
+	for range 20 {
+		wg.Go(func() {
+			for s.Write(context.Background(), func(tx *Tx) error { _, err := tx.AppendLog("user", ToUser(wire.UserID{1}), 1); return err }) == nil {
+				acked.Add(1)
+			}
+		})
+	}
+	for acked.Load() < 20 {
+		runtime.Gosched()
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	if err := s.Ping(t.Context()); !errors.Is(err, ErrClosed) {
+		t.Fatal(err)
+	}
+	if err := s.Write(t.Context(), func(*Tx) error { return nil }); !errors.Is(err, ErrClosed) {
+		t.Fatal(err)
+	}
+	again := reopen(t, filepath.Dir(s.path))
+	if n, err := count(t, again); err != nil || int64(n) != acked.Load() {
+		t.Fatalf("%d there, %d acknowledged, %v", n, acked.Load(), err)
+	}
+}
+
+func TestWalStaysSmall(t *testing.T) {
+	dir := t.TempDir()
+	s := reopen(t, dir)
+	body := strings.Repeat("x", 4000)
+	for range 200 {
+		err := s.Write(t.Context(), func(tx *Tx) error {
+			for range 100 {
+				if _, err := tx.AppendLog("user", ToUser(wire.UserID{1}), body); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	info, err := os.Stat(filepath.Join(dir, "chatalot.db-wal"))
+	if err != nil || info.Size() > 64<<20 { // 80 MB were written
+		t.Fatal(info.Size(), err)
 	}
 }

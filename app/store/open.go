@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -53,8 +55,29 @@ func (s *Store) find(ctx context.Context, o Options) (unclean bool, err error) {
 	case info.Size() == 0: // SQLite would take it for a new database; ours is never empty, see create
 		return false, openError{fmt.Sprintf("The database %s is empty: its content has been lost. Put a backup in its place.", s.path), ErrDamaged}
 	}
+	if err := s.refuseForeign(); err != nil {
+		return false, err
+	}
 	wal, err := os.Stat(s.path + "-wal")
 	return err == nil && wal.Size() > 0 && !o.Beside, nil
+}
+
+// refuseForeign looks at the header of the file (https://www.sqlite.org/fileformat2.html section 1.3) before SQLite does: opening another
+// program's database would already switch its journal mode. Our application id is in the file itself since before it had its name.
+func (s *Store) refuseForeign() error {
+	f, err := os.Open(s.path)
+	if err != nil {
+		return fmt.Errorf("look at the database: %w", err)
+	}
+	defer f.Close()
+	var header [100]byte
+	if _, err := io.ReadFull(f, header[:]); err != nil || string(header[:16]) != "SQLite format 3\x00" {
+		return openError{fmt.Sprintf("%s is not a database. It was left as it is.", s.path), ErrForeign}
+	}
+	if binary.BigEndian.Uint32(header[68:]) != applicationID {
+		return openError{fmt.Sprintf("%s is a database of another program, not of Chatalot. It was left as it is.", s.path), ErrForeign}
+	}
+	return nil
 }
 
 // create makes the database under another name and renames it, so that the real name never holds half of one.
@@ -125,19 +148,13 @@ func removeAll(paths ...string) error {
 	return nil
 }
 
-// identify refuses other programs' files and newer ones, and migrates older ones.
+// identify refuses a newer database and migrates an older one.
 func (s *Store) identify(ctx context.Context, o Options) error {
-	id, err := s.writer.number(ctx, "PRAGMA application_id")
-	if err != nil {
-		return s.explain(err)
-	}
 	version, err := s.writer.number(ctx, "PRAGMA user_version")
 	if err != nil {
 		return s.explain(err)
 	}
 	switch {
-	case id != applicationID:
-		return openError{fmt.Sprintf("%s is a database of another program, not of Chatalot. It was left as it is.", s.path), ErrForeign}
 	case int(version) > Version():
 		return openError{fmt.Sprintf("The database has version %d, but this chatalot knows only %d. Install the newer chatalot again; the database was left as it is.", version, Version()), ErrNewer}
 	case int(version) == Version():

@@ -39,6 +39,7 @@ type Store struct {
 
 	jobs         chan *job
 	closing      chan struct{}
+	ended        chan struct{} // the writer has finished
 	closeOnce    sync.Once
 	wg           sync.WaitGroup
 	broken       atomic.Bool
@@ -63,7 +64,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 
 func newStore(o Options) *Store {
 	s := &Store{path: o.Path, now: o.Now, log: o.Log, fatal: o.Fatal,
-		jobs: make(chan *job, maxBatch), closing: make(chan struct{}), flush: make(chan struct{}, 1)}
+		jobs: make(chan *job, maxBatch), closing: make(chan struct{}), ended: make(chan struct{}), flush: make(chan struct{}, 1)}
 	if s.now == nil {
 		s.now = time.Now
 	}

@@ -56,6 +56,11 @@ func (s *Store) Write(ctx context.Context, fn func(*Tx) error) error {
 			return ctx.Err()
 		}
 		<-j.done
+	case <-s.ended: // queued behind the writer's last look
+		if j.state.CompareAndSwap(jobWaiting, jobWithdrawn) {
+			return ErrClosed
+		}
+		<-j.done
 	}
 	if j.paniced != nil {
 		panic(j.paniced) // on the goroutine whose code it was
@@ -65,6 +70,7 @@ func (s *Store) Write(ctx context.Context, fn func(*Tx) error) error {
 
 // writeLoop is the writer: it alone uses the writing connection.
 func (s *Store) writeLoop() {
+	defer close(s.ended)
 	batch := make([]*job, 0, maxBatch)
 	for {
 		select {

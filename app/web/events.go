@@ -1,9 +1,11 @@
 package web
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -57,7 +59,7 @@ func (f *Face) events(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// upgrade keeps the library from answering a request it refuses: errors have one shape.
+// upgrade keeps the library from answering a request it refuses, since errors have one shape, and gives the socket small buffers.
 type upgrade struct {
 	http.ResponseWriter
 	refused bool
@@ -76,8 +78,24 @@ func (u *upgrade) Write(b []byte) (int, error) {
 	return u.ResponseWriter.Write(b)
 }
 
-// Unwrap lets the library reach the connection.
-func (u *upgrade) Unwrap() http.ResponseWriter { return u.ResponseWriter }
+// The buffers a socket keeps while it is idle, in bytes. A renewal is the most that comes in; what goes out in one frame larger than its buffer
+// takes two writes instead of one. The 4 KiB each of net/http would be most of what an idle device costs.
+const (
+	readBuffer  = 256
+	writeBuffer = 1536
+)
+
+// Hijack hands over the connection. Bytes that came before the answer are no WebSocket client's.
+func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffers, err := http.NewResponseController(u.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	if buffers.Reader.Buffered() > 0 {
+		return nil, nil, errors.Join(errors.New("data before the handshake was answered"), conn.Close())
+	}
+	return conn, bufio.NewReadWriter(bufio.NewReaderSize(conn, readBuffer), bufio.NewWriterSize(conn, writeBuffer)), nil
+}
 
 // device is one connected socket. Reading is its own goroutine's work, which lives as long as the socket; writing begins once it is known.
 type device struct {

@@ -360,7 +360,9 @@ func TestStoppingThePlaceTellsEverySocket(t *testing.T) {
 func TestADeviceThatNeverReadsIsDropped(t *testing.T) {
 	p := newPlace(t)
 	p.face.sockets.writeTime = time.Second
-	root := p.setUp()
+	root := p.setUp().withDevice()
+	ann := p.join("ann", root, into[wire.State](t, root.call("GET", "/api/state", nil)).Communities[0].ID).withDevice()
+	dm := into[wire.DM](t, ann.call("POST", "/api/dms", wire.NewDM{UserID: root.in.User.ID}))
 	conn := p.handshake(t)
 	check(t, conn.(*net.TCPConn).SetReadBuffer(4<<10))
 	auth, err := json.Marshal(wire.AuthFrame{T: "auth", Token: root.in.AccessToken})
@@ -368,15 +370,11 @@ func TestADeviceThatNeverReadsIsDropped(t *testing.T) {
 	frame := append([]byte{0x81, 0x80 | 126, byte(len(auth) >> 8), byte(len(auth)), 0, 0, 0, 0}, auth...) // masked with zeros
 	_, err = conn.Write(frame)
 	check(t, err)
-	state := into[wire.State](t, root.call("GET", "/api/state", nil))
-	community := state.Communities[0].ID.String()
-	for {
-		for range 200 { // each tells every member of the community
-			into[wire.Community](t, root.call("PATCH", "/api/communities/"+community, wire.Named{Name: strings.Repeat("é", 60)}))
-		}
-		if p.presence(root) == wire.Offline {
-			return
-		}
+	_, err = io.ReadFull(conn, make([]byte, 2)) // the beginning of "ready"; nothing is read after it
+	check(t, err)
+	for i := 0; p.presence(root) != wire.Offline; i++ {
+		message := wire.NewMessage{MessageID: wire.MsgID{byte(i), byte(i >> 8), 1}, Epoch: dm.Epoch, Ciphertext: make([]byte, 60<<10)}
+		into[wire.Message](t, ann.call("POST", "/api/conversations/"+dm.ID.String()+"/messages", message))
 	}
 }
 

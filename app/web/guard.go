@@ -88,7 +88,7 @@ func (o origin) policy(host string) string {
 	return "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self' " + socket + strings.ToLower(host) +
 		"; img-src 'self' data: blob:; media-src 'self' blob:; worker-src 'self'; font-src 'self'; manifest-src 'self'; frame-src 'none'; " +
 		"frame-ancestors 'none'; form-action 'self'; base-uri 'none'; object-src 'none'; require-trusted-types-for 'script'; " +
-		"trusted-types chatalot svelte-trusted-html"
+		"trusted-types chatalot"
 }
 
 // recorder remembers the status for the log, and whether an answer has begun.

@@ -3,9 +3,11 @@ package web
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,17 +19,14 @@ import (
 // world is a place with somebody of every kind, as the permission matrix finds it before each request that changes something.
 type world struct {
 	*testPlace
-	people      map[string]*person
-	club        wire.Community
-	group       wire.Group
-	private     *signed.Op // newest operation of the private channel
-	open        *signed.Op // the create operation of the public one
-	dm          wire.DM
-	invite      wire.Invite
-	unused      wire.Invite
-	expired     string
-	manifests   map[string]wire.PutManifest
-	communities []wire.Community
+	people  map[string]*person
+	club    wire.Community
+	group   wire.Group
+	private *signed.Op // newest operation of the private channel
+	open    *signed.Op // the create operation of the public one
+	dm      wire.DM    // of "target" and "channel admin"
+	invite  wire.Invite
+	expired string // an access token
 }
 
 // The kinds of callers, from nobody to everybody's host. Nobody but the first three is without a valid token.
@@ -38,7 +37,7 @@ var callers = []string{"stranger", "garbage", "expired", "outsider", "removed", 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	p := newPlace(t)
-	w := &world{testPlace: p, people: map[string]*person{}, manifests: map[string]wire.PutManifest{}}
+	w := &world{testPlace: p, people: map[string]*person{}}
 	root := p.setUp().withDevice()
 	home := into[wire.State](t, root.call("GET", "/api/state", nil)).Communities[0].ID
 	owner := p.join("owner", root, home).withDevice()
@@ -226,15 +225,20 @@ func TestPermissions(t *testing.T) {
 		}
 		for _, asked := range requests[name] {
 			fmt.Fprintf(&matrix, "%s (%s)%s\n", name, r.class, strings.TrimSuffix(": "+asked.note, ": "))
+			answers := map[string][]string{}
 			for _, caller := range callers {
 				got := w.ask(r, asked, caller)
-				fmt.Fprintf(&matrix, "\t%-16s%d %s\n", caller, got.status, got.code())
+				result := strings.TrimSpace(fmt.Sprintf("%d %s", got.status, got.code()))
+				answers[result] = append(answers[result], caller)
 				if r.class == user && strings.Contains("stranger garbage expired", caller) && got.status != http.StatusUnauthorized {
 					t.Errorf("%s as %s: %d", name, caller, got.status)
 				}
 				if r.method != "GET" && got.status < 300 {
 					w.restore(snapshot)
 				}
+			}
+			for _, result := range slices.Sorted(maps.Keys(answers)) {
+				fmt.Fprintf(&matrix, "  %s: %s\n", result, strings.Join(answers[result], ", "))
 			}
 		}
 	}
@@ -302,4 +306,36 @@ func at(lines []string, i int) string {
 		return lines[i]
 	}
 	return "(nothing)"
+}
+
+// TestListsHoldNothingForeign looks for the club's ids in everything that people outside it may read without naming an object.
+func TestListsHoldNothingForeign(t *testing.T) {
+	w := newWorld(t)
+	traces := map[string]string{"community": w.club.ID.String(), "group": w.group.ID.String(), "private channel": w.private.Conv().String(),
+		"public channel": w.open.Conv().String(), "DM": w.dm.ID.String(), "member": w.people["target"].in.User.ID.String(), "invite": w.invite.ID.String()}
+	seen := map[string]bool{}
+	for _, path := range []string{"/api/state", "/api/sync?after=0&limit=500", "/api/invites", "/api/devices", "/api/me"} {
+		for _, caller := range []string{"outsider", "place admin", "removed", "owner", "target"} {
+			got := w.call("GET", path, w.token(caller), nil)
+			if got.status != 200 {
+				t.Errorf("%s as %s: %d %s", path, caller, got.status, got.body)
+			}
+			for what, trace := range traces {
+				found := bytes.Contains(got.body, []byte(trace))
+				switch caller {
+				case "owner", "target":
+					seen[what] = seen[what] || found
+				default: // what was addressed to somebody while they were in stays theirs to read again
+					if found && !(caller == "removed" && strings.HasPrefix(path, "/api/sync")) {
+						t.Errorf("%s tells %s of the %s", path, caller, what)
+					}
+				}
+			}
+		}
+	}
+	for what := range traces {
+		if !seen[what] {
+			t.Errorf("the %s is seen by nobody: this test sees nothing", what)
+		}
+	}
 }

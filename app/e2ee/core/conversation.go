@@ -23,6 +23,8 @@ type conv struct {
 	dm     bool
 	group  group.State // of a DM: two plain members, N and Head zero
 	epochs []epoch     // ascending; the last one is now
+	first  epoch       // at which this device took the conversation up; its state is not kept
+	absent []UserID    // members that the server says have left the community
 }
 
 // epoch is a moment in a conversation's membership.
@@ -44,6 +46,10 @@ func (v *conv) encode() []byte {
 	for _, e := range v.epochs {
 		w.U64(e.number).Raw(e.state[:]).U64(e.at)
 	}
+	w.U64(v.first.number).U64(v.first.at).U16(uint16(len(v.absent)))
+	for _, user := range v.absent {
+		w.Raw(user[:])
+	}
 	return w.Bytes()
 }
 
@@ -57,6 +63,11 @@ func readConv(r *octet.Reader) *conv {
 	}
 	if len(v.epochs) == 0 {
 		r.Fail(errState)
+	}
+	v.first.number, v.first.at = r.U64(), r.U64()
+	v.absent = make([]UserID, r.Count(group.MaxMembers, 16))
+	for i := range v.absent {
+		r.Into(v.absent[i][:])
 	}
 	return v
 }
@@ -100,6 +111,9 @@ func (c *Core) advance(v *conv, number uint64) error {
 		state, err := c.stateHash(v, number)
 		if err != nil {
 			return err
+		}
+		if v.first.number == 0 {
+			v.first = epoch{number: number, at: c.cfg.Now()}
 		}
 		v.epochs = append(v.epochs, epoch{number, state, c.cfg.Now()})
 		v.epochs = v.epochs[max(0, len(v.epochs)-keptEpochs):]
@@ -327,6 +341,29 @@ func (c *Core) ApplyOp(id ConvID, op []byte, epoch uint64) (out OpChange, err er
 		return c.advance(v, epoch)
 	})
 	return out, err
+}
+
+// Absent takes the server's word on which members of a channel have left its community, and the epoch that began with it. Nothing is sealed to them
+// and nothing of theirs is taken from then on, though only a signed operation ends their membership. The word can only take away: a server that
+// lies keeps people apart, which it could do anyway, and brings nobody in.
+func (c *Core) Absent(id ConvID, absent []UserID, epoch uint64) error {
+	return c.change(func() error {
+		v, err := c.conv(id)
+		if err != nil {
+			return err
+		}
+		before := v.absent
+		v.absent = slices.DeleteFunc(slices.Clone(absent), func(user UserID) bool { return v.group.RoleOf(user) == 0 })
+		if slices.ContainsFunc(v.absent, func(user UserID) bool { return !slices.Contains(before, user) }) {
+			c.state.remove(ownKey(id))
+		}
+		return c.advance(v, epoch)
+	})
+}
+
+// takesPart reports whether a person is a member whom the server has not dropped.
+func (v *conv) takesPart(user UserID) bool {
+	return v.group.RoleOf(user) != 0 && !slices.Contains(v.absent, user)
 }
 
 // stale refuses operations that do not come after what is known.

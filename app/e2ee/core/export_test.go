@@ -4,7 +4,7 @@ import (
 	"crypto/ed25519"
 
 	"chatalot/app/e2ee/envelope"
-	"chatalot/app/e2ee/prim"
+	"chatalot/app/e2ee/pqxdh"
 	"chatalot/app/e2ee/senderkey"
 	"chatalot/app/wire/octet"
 )
@@ -173,6 +173,30 @@ func (c *Core) SigningKey() ed25519.PrivateKey {
 	return a.device.Sign
 }
 
+// DHKey is this device's own key-agreement key.
+func (c *Core) DHKey() []byte {
+	a, err := c.self()
+	if err != nil {
+		panic(err)
+	}
+	return a.device.DH[:]
+}
+
+// Prekeys lists the private prekeys.
+func (c *Core) Prekeys() (list []*pqxdh.Private) {
+	for _, key := range c.state.keys("prekey/") {
+		p, err := pqxdh.ParsePrivate(c.state.get(key))
+		if err != nil {
+			panic(err)
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// PrekeyKey is where a private prekey is kept.
+func PrekeyKey(p *pqxdh.Private) string { return prekeyKey(p.Statement.Kind, p.Statement.ID) }
+
 // SSK is the account's self-signing key as this device holds it.
 func (c *Core) SSK() ed25519.PrivateKey {
 	a, err := c.self()
@@ -194,14 +218,12 @@ func (s *Numbers) Ranges() int { return len(s.missing) }
 // ReadRecords feeds bytes to every parser of stored records.
 func ReadRecords(b []byte) {
 	r := func() *octet.Reader { return octet.NewReader(b) }
-	if len(b) > 0 {
-		readPerson(r())
-		readConv(r())
-		readTail(r())
-		readPeer(r())
-		readPair(r())
-		readVoice(r())
-		readAccount(r())
-	}
-	prim.Wipe(nil)
+	readPerson(r())
+	readConv(r())
+	readTail(r())
+	readPeer(r())
+	readPair(r())
+	readVoice(r())
+	readAccount(r())
+	skippedIn(b)
 }

@@ -181,7 +181,7 @@ func (o *opening) echo() (Opened, error) {
 
 // checkSender demands a present member and a device in use under an accepted identity.
 func (o *opening) checkSender() (err error) {
-	if o.conv.group.RoleOf(o.from.User) == 0 || o.conv.group.RoleOf(o.self.address.User) == 0 {
+	if !o.conv.takesPart(o.from.User) || o.conv.group.RoleOf(o.self.address.User) == 0 {
 		return refuse(RefusedNotMember)
 	}
 	if o.sender, err = o.c.person(o.from.User); err != nil {
@@ -198,11 +198,16 @@ func (o *opening) checkSender() (err error) {
 	return nil
 }
 
-// checkView compares what the sender saw with what this device saw at that epoch. A message of an epoch before this device's first one was not for it.
+// checkView compares what the sender saw with what this device saw at that epoch. Of epochs before the one at which this device took the conversation up,
+// it knows nothing to compare: what was sealed to it then, between its being added and its hearing of it, is taken for as long as late messages are.
 func (o *opening) checkView() error {
 	h, epochs := &o.content.Header, o.conv.epochs
-	if h.Epoch < epochs[0].number {
-		return refuse(RefusedNoKey)
+	if h.Epoch < o.conv.first.number {
+		if since(o.conv.first.at, o.c.cfg.Now()) >= lateWindow {
+			return refuse(RefusedNoKey)
+		}
+		o.late = true
+		return nil
 	}
 	for i, e := range epochs {
 		if e.number != h.Epoch {
@@ -260,6 +265,10 @@ func (o *opening) ratchet(p *pair, w *envelope.Pairwise) (*envelope.Payload, err
 		if s, err = o.respond(w.Session, initial); err != nil {
 			return nil, err
 		}
+		s.begun = handshake(initial)
+	}
+	if initial != nil && s.begun != handshake(initial) {
+		return nil, refuse(RefusedMalformed)
 	}
 	plain, err := s.ratchet.Open(o.c.cfg.Now(), o.content.Conv, o.content.MsgID, message)
 	if err == prim.ErrCommitment {
@@ -279,6 +288,13 @@ func (o *opening) ratchet(p *pair, w *envelope.Pairwise) (*envelope.Payload, err
 		return nil, refuse(RefusedMalformed)
 	}
 	return payload, nil
+}
+
+// handshake names an initial message without what it wraps. Repeated in every message until answered, nothing else would bind it.
+func handshake(i *pqxdh.Initial) [32]byte {
+	bare := *i
+	bare.Message = nil
+	return envelope.Hash(bare.Encode())
 }
 
 // respond makes the receiving side of a new session.

@@ -39,6 +39,7 @@ type session struct {
 	number  uint32   // above every number that its beginner knew of then
 	until   uint64   // when a receive-only session ends, ms; 0 for the one that sends
 	initial []byte   // own handshake, to be repeated until answered; empty otherwise
+	begun   [32]byte // hash of the peer's handshake, whose repetitions must be the same; zero when this device began
 	ratchet *ratchet.Session
 }
 
@@ -53,7 +54,7 @@ func (p *pair) encode() []byte {
 	appendTimes(w, p.heeded)
 	w.U16(uint16(len(p.sessions)))
 	for _, s := range p.sessions {
-		w.Raw(s.id[:]).U32(s.number).U64(s.until).Var(s.initial).Var(s.ratchet.Encode())
+		w.Raw(s.id[:]).U32(s.number).U64(s.until).Var(s.initial).Raw(s.begun[:]).Var(s.ratchet.Encode())
 	}
 	return w.Bytes()
 }
@@ -61,12 +62,13 @@ func (p *pair) encode() []byte {
 func readPair(r *octet.Reader) *pair {
 	r.U32() // the skipped keys, counted again below; see skippedIn
 	p := &pair{number: r.U32(), reset: r.U8() == 1, repairs: readTimes(r, repairsADay), heeded: readTimes(r, repairsADay)}
-	p.sessions = make([]*session, r.Count(maxArchived+1, 52))
+	p.sessions = make([]*session, r.Count(maxArchived+1, 84))
 	for i := range p.sessions {
 		s := new(session)
 		r.Into(s.id[:])
 		s.number, s.until = r.U32(), r.U64()
 		s.initial = slices.Clone(r.Var(pqxdh.MaxInitial))
+		r.Into(s.begun[:])
 		var err error
 		if s.ratchet, err = ratchet.Parse(r.Var(maxState)); err != nil {
 			r.Fail(err)

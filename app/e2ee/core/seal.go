@@ -112,7 +112,7 @@ func (s *sealing) everyone() (list []Address, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if !p.accepted() {
+		if !p.accepted() || !s.conv.takesPart(m.User) {
 			continue
 		}
 		for _, d := range p.devices() {
@@ -326,7 +326,7 @@ func (c *Core) KeyRequested(conv ConvID, user UserID, device DeviceID) error {
 
 func (c *Core) mayReceive(v *conv, to Address) bool {
 	p, err := c.person(to.User)
-	return err == nil && v.group.RoleOf(to.User) != 0 && p.accepted() && p.uses(to.Device)
+	return err == nil && v.takesPart(to.User) && p.accepted() && p.uses(to.Device)
 }
 
 // owe makes the next seal in a channel carry this device's sender key to one more device. Without a sender key, and in a DM, it will anyway.

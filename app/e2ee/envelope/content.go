@@ -7,7 +7,6 @@ package envelope
 
 import (
 	"crypto/ed25519"
-	"crypto/sha256"
 	"errors"
 	"io"
 
@@ -19,6 +18,7 @@ import (
 const (
 	version      = 0x01
 	labelMessage = "chatalot/message/v1\x00"
+	labelContent = "chatalot/content/v1\x00"
 	labelSign    = "chatalot/skmsg/v1\x00"
 )
 
@@ -85,7 +85,7 @@ type Content struct {
 }
 
 // Hash names a content's exact bytes.
-func Hash(content []byte) [32]byte { return sha256.Sum256(content) }
+func Hash(content []byte) [32]byte { return signed.Hash(labelContent, content) }
 
 // Seal encrypts frame under the message key mk, which serves this once. sign is the sender key's signing half for Group, nil for DM.
 // prim.ErrTooLong when the plaintext exceeds MaxPlaintext.

@@ -11,10 +11,12 @@ import (
 	"errors"
 	"io"
 	"runtime"
+
+	"chatalot/app/wire/signed"
 )
 
 // Suite is the one set of algorithms there is (SPEC.md section 2).
-const Suite = 0x01
+const Suite = signed.Suite
 
 // ErrRandom means that the random source failed; nothing was made with what it gave.
 var ErrRandom = errors.New("the source of randomness failed: nothing was encrypted")
