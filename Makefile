@@ -9,6 +9,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOROOT := $(shell $(GO) env GOROOT)
 
 generated := assets/src/crypto/generated
+core := $(generated)/core.wasm
 modules := assets/node_modules/.package-lock.json
 shell := assets/dist/index.html
 wasm_source := go.mod go.sum $(shell find assets/wasm app/e2ee app/wire -name '*.go' ! -name '*_test.go')
@@ -32,7 +33,7 @@ run: build
 
 web: $(shell)
 
-$(shell): $(modules) $(generated)/core.wasm $(generated)/wasm_exec.js $(web_source)
+$(shell): $(modules) $(core) $(generated)/wasm_exec.js $(web_source)
 	npm --prefix assets run build
 	node assets/compress.mjs assets/dist
 	touch assets/dist/.keep $@
@@ -41,8 +42,8 @@ $(modules): assets/package.json assets/package-lock.json
 	npm --prefix assets ci
 	touch $@
 
-$(generated)/core.wasm: $(wasm_source)
-	mkdir -p $(generated)
+$(core): $(wasm_source)
+	mkdir -p $(@D)
 	GOOS=js GOARCH=wasm $(GO) build -trimpath -ldflags '-s -w' $(wasm_gcflags) -o $@ ./assets/wasm
 	touch $@
 
@@ -60,7 +61,7 @@ tools:
 		$$root apt-get update && $$root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing; \
 	fi
 
-check: $(modules) $(generated)/core.wasm $(generated)/wasm_exec.js
+check: $(modules) $(core) $(generated)/wasm_exec.js
 	@bad=$$(find . -name '*.go' -not -path './assets/node_modules/*' | xargs gofmt -l); \
 	if [ -n "$$bad" ]; then echo "gofmt would change:"; echo "$$bad"; exit 1; fi
 	$(GO) vet ./...

@@ -4,12 +4,16 @@ package apptest
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -27,14 +31,15 @@ const Password = "correct horse battery"
 type Place struct {
 	URL  string
 	Data string // its data directory
+	Web  fs.FS  // the built web app; nil for places that no browser visits
 
 	Admin   *client.Client // who set it up
 	Start   wire.State     // as the admin found it after setting up
 	General wire.Channel   // a public channel everybody who joins takes part in
 	invite  string
 
-	setupToken string
-	log        logBuffer
+	setupLink string
+	log       logBuffer
 }
 
 // Run starts an appliance on a loopback port and stops it when the test ends.
@@ -50,14 +55,17 @@ func (p *Place) Serve(t testing.TB) (stop func()) {
 	t.Helper()
 	c := config.Default()
 	c.Listen, c.Data = "127.0.0.1:0", p.Data
+	if p.Web == nil {
+		p.Web = fstest.MapFS{"index.html": {Data: []byte("<!doctype html>")}}
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
 		ended <- server.Serve(ctx, server.Options{
-			Config: c, Schema: Schema(t), Assets: fstest.MapFS{"index.html": {Data: []byte("<!doctype html>")}}, Version: "test",
+			Config: c, Schema: Schema(t), Assets: p.Web, Version: "test",
 			Log: slog.New(slog.NewJSONHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 			Ready: func(address, link string) {
-				p.URL, p.setupToken = address, token(link)
+				p.URL, p.setupLink = address, link
 				close(ready)
 			},
 		})
@@ -97,6 +105,9 @@ func token(link string) string {
 	return u.Fragment
 }
 
+// SetupLink is the one-time link that Serve saw.
+func (p *Place) SetupLink() string { return p.setupLink }
+
 // Log is everything the appliance has logged.
 func (p *Place) Log() string { return p.log.String() }
 
@@ -129,12 +140,12 @@ func (p *Place) Client(t testing.TB) *client.Client {
 func (p *Place) SetUp(t testing.TB, link string) *client.Client {
 	t.Helper()
 	ctx := context.Background()
-	if link != "" {
-		p.setupToken = token(link)
+	if link == "" {
+		link = p.setupLink
 	}
 	p.Admin = p.Client(t)
 	Must(t, p.Admin.Setup(ctx, wire.SetupRequest{
-		Token: p.setupToken, PlaceName: "Birch Lane", Username: "nora", DisplayName: "Nora", Password: Password, Transport: wire.ByBody,
+		Token: token(link), PlaceName: "Birch Lane", Username: "nora", DisplayName: "Nora", Password: Password, Transport: wire.ByBody,
 	}))
 	_, err := p.Admin.CreateKeys(ctx, "test")
 	Must(t, err)
@@ -211,4 +222,38 @@ func Refused(t testing.TB, err error, code wire.Code) {
 	if client.Code(err) != code {
 		t.Fatal(fmt.Errorf("want a refusal with %s, got: %w", code, err))
 	}
+}
+
+// DemandAbsent fails the test when a secret stands in any byte of the place's files or its log, as it is or in base64url or hex (E2EE.md N39).
+func (p *Place) DemandAbsent(t testing.TB, secrets ...string) {
+	t.Helper()
+	for name, text := range p.everyByte(t) {
+		for i, secret := range secrets {
+			if secret == "" {
+				t.Fatalf("secret %d is empty: the search would find it anywhere", i)
+			}
+			for _, spelled := range []string{secret, base64.RawURLEncoding.EncodeToString([]byte(secret)), hex.EncodeToString([]byte(secret))} {
+				if strings.Contains(text, spelled) {
+					t.Errorf("%s holds secret %d", name, i)
+				}
+			}
+		}
+	}
+}
+
+func (p *Place) everyByte(t testing.TB) map[string]string {
+	t.Helper()
+	all := map[string]string{"the log": p.Log()}
+	Must(t, filepath.WalkDir(p.Data, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		all[path] = string(raw)
+		return err
+	}))
+	if all["the log"] == "" || len(all) < 4 {
+		t.Fatal("the files and the log were not found")
+	}
+	return all
 }

@@ -33,7 +33,7 @@ func shape(t *testing.T, path string) []string {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	rows, err := db.Query(`SELECT m.type || ' ' || m.name || ' ' || coalesce((SELECT group_concat(i.name || ' ' || i.type || ' ' || i."notnull" || ' ' ||
+	rows, err := db.Query(`SELECT m.type || ' ' || m.name || ' ' || CASE WHEN m.type = 'table' THEN '' ELSE coalesce(m.sql, '') END || coalesce((SELECT group_concat(i.name || ' ' || i.type || ' ' || i."notnull" || ' ' ||
 		coalesce(i.dflt_value, '') || ' ' || i.pk, ', ') FROM pragma_table_info(m.name) i), '') FROM sqlite_schema m WHERE m.name NOT LIKE 'sqlite_%'`)
 	if err != nil {
 		t.Fatal(err)

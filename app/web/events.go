@@ -2,9 +2,11 @@ package web
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -85,16 +87,21 @@ const (
 	writeBuffer = 1536
 )
 
-// Hijack hands over the connection. Bytes that came before the answer are no WebSocket client's.
+// Hijack hands over the connection, with what a quick client has sent since the answer went out.
 func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buffers, err := http.NewResponseController(u.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, err
 	}
-	if buffers.Reader.Buffered() > 0 {
-		return nil, nil, errors.Join(errors.New("data before the handshake was answered"), conn.Close())
+	early, err := buffers.Reader.Peek(buffers.Reader.Buffered())
+	if err != nil {
+		return nil, nil, errors.Join(err, conn.Close())
 	}
-	return conn, bufio.NewReadWriter(bufio.NewReaderSize(conn, readBuffer), bufio.NewWriterSize(conn, writeBuffer)), nil
+	reader := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(early), conn), max(readBuffer, len(early)))
+	if _, err := reader.Peek(len(early)); err != nil {
+		return nil, nil, errors.Join(err, conn.Close())
+	}
+	return conn, bufio.NewReadWriter(reader, bufio.NewWriterSize(conn, writeBuffer)), nil
 }
 
 // device is one connected socket. Reading is its own goroutine's work, which lives as long as the socket; writing begins once it is known.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func (p *testPlace) dial(edit ...func(http.Header)) (*listener, *http.Response, 
 		e(h)
 	}
 	conn, res, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(p.url, "http")+"/api/events",
-		&websocket.DialOptions{HTTPHeader: h, Host: strings.TrimPrefix(strings.TrimPrefix(p.origin, "https://"), "http://")})
+		&websocket.DialOptions{HTTPClient: &http.Client{Transport: p.net}, HTTPHeader: h, Host: strings.TrimPrefix(strings.TrimPrefix(p.origin, "https://"), "http://")})
 	if err == nil {
 		conn.SetReadLimit(256 << 10)
 		p.t.Cleanup(func() { conn.CloseNow() })
@@ -372,9 +373,17 @@ func TestADeviceThatNeverReadsIsDropped(t *testing.T) {
 	check(t, err)
 	_, err = io.ReadFull(conn, make([]byte, 2)) // the beginning of "ready"; nothing is read after it
 	check(t, err)
+	p.arrived(root)
 	for i := 0; p.presence(root) != wire.Offline; i++ {
 		message := wire.NewMessage{MessageID: wire.MsgID{byte(i), byte(i >> 8), 1}, Epoch: dm.Epoch, Ciphertext: make([]byte, 60<<10)}
 		into[wire.Message](t, ann.call("POST", "/api/conversations/"+dm.ID.String()+"/messages", message))
+	}
+}
+
+// arrived waits until a device of q that was told "ready" is shown to others.
+func (p *testPlace) arrived(q *person) {
+	for p.presence(q) == wire.Offline {
+		runtime.Gosched()
 	}
 }
 

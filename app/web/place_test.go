@@ -37,6 +37,7 @@ type testPlace struct {
 	url    string
 	face   *Face
 	store  *store.Store
+	net    *http.Transport
 	ahead  atomic.Int64 // ns that the place's clock runs ahead of time.Now
 	log    lockedBuffer
 	close  func()
@@ -74,9 +75,17 @@ func newPlace(t *testing.T) *testPlace { return openPlace(t, t.TempDir(), "", bu
 // openPlace serves the place in dir. An empty origin means plain HTTP on the listener's own address.
 func openPlace(t *testing.T, dir, origin string, assets fstest.MapFS) *testPlace {
 	t.Helper()
-	p := &testPlace{t: t, dir: dir, origin: origin}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
+	return serveOn(t, listener, dir, origin, assets)
+}
+
+func serveOn(t *testing.T, listener net.Listener, dir, origin string, assets fstest.MapFS) *testPlace {
+	t.Helper()
+	p := &testPlace{t: t, dir: dir, origin: origin, net: new(http.Transport)}
+	if pipes, ok := listener.(*pipes); ok {
+		p.net.DialContext = pipes.dial
+	}
 	p.url = "http://" + listener.Addr().String()
 	if p.origin == "" {
 		p.origin = p.url
@@ -86,6 +95,7 @@ func openPlace(t *testing.T, dir, origin string, assets fstest.MapFS) *testPlace
 	var served sync.WaitGroup
 	served.Go(func() { server.Serve(listener) })
 	p.close = sync.OnceFunc(func() {
+		p.net.CloseIdleConnections()
 		p.face.Close()
 		server.Close()
 		served.Wait()
@@ -169,7 +179,7 @@ func (p *testPlace) call(method, path, token string, body any, edit ...func(*htt
 	for _, e := range edit {
 		e(req)
 	}
-	res, err := http.DefaultTransport.RoundTrip(req) // follows no redirect, keeps no cookie
+	res, err := p.net.RoundTrip(req) // follows no redirect, keeps no cookie
 	check(p.t, err)
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
