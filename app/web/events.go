@@ -117,24 +117,35 @@ func (d *device) serve(stopping context.Context) {
 	defer d.known()
 	defer d.conn.CloseNow()
 	defer context.AfterFunc(stopping, func() { d.conn.Close(websocket.StatusGoingAway, "this place is stopping") })()
-	first, err := d.firstFrame()
-	if err != nil {
-		return
-	}
 	ctx, cancel := context.WithCancel(stopping)
 	defer cancel()
-	stream, err := d.follow(ctx, first)
-	if err != nil {
+	var stream *chat.Stream
+	var other sync.WaitGroup
+	other.Go(func() { stream = d.begin(ctx) }) // its stack grows by what it calls, and is gone when the long waiting begins
+	other.Wait()
+	if stream == nil {
 		return
 	}
-	var writer sync.WaitGroup
-	writer.Go(func() {
+	other.Go(func() {
 		defer stream.Close()
 		d.write(ctx, stream)
 	})
 	d.renewals()
 	cancel()
-	writer.Wait()
+	other.Wait()
+}
+
+// begin learns who is there and starts the stream of events, or ends the socket and returns nil.
+func (d *device) begin(ctx context.Context) *chat.Stream {
+	first, err := d.firstFrame()
+	if err != nil {
+		return nil
+	}
+	stream, err := d.follow(ctx, first)
+	if err != nil {
+		return nil
+	}
+	return stream
 }
 
 // errEnded says that the socket has been closed and told why.

@@ -13,9 +13,9 @@ import (
 
 const (
 	accountKey   = "account"
-	firstVault   = 1  // version of a new account's vault
-	maxBackups   = 64 // backup keys of one account
-	maxDeviceKey = 256
+	firstVault   = 1   // version of a new account's vault
+	maxBackups   = 64  // backup keys of one account
+	maxDeviceKey = 256 // bytes of a stored device's keys
 )
 
 // account is what this device holds of its own account.

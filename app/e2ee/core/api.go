@@ -20,7 +20,7 @@ type (
 	DeviceID = signed.DeviceID
 	// MsgID names a message in its conversation; the sending client chooses it at random.
 	MsgID = signed.MsgID
-	// ConvID names a conversation: a channel's is the hash of its create operation, a DM's the hash of its two people (SPEC.md section 7).
+	// ConvID names a conversation: a channel's is the hash of its create operation, a DM's the hash of its two people (SPEC.md section 1).
 	ConvID = signed.ConvID
 )
 

@@ -316,3 +316,29 @@ func TestNumbersSurviveLeavingAndReturning(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+func TestADeviceDueForANewSessionIsReachedInTheOldOneMeanwhile(t *testing.T) {
+	s := newServer(t)
+	p := s.people(2)
+	a, b := p[0], p[1]
+	dm := s.dm(a, b)
+	a.say(dm, "hello")
+	b.wants("hello")
+	b.say(dm, "hello")
+	a.wants("hello")
+	bad := a.say(dm, "damaged").in(b.Address)
+	bad.Envelope[len(bad.Envelope)-1] ^= 1
+	b.refuses(bad, core.RefusedRecipient)
+	plan, err := b.SealPlan(dm)
+	if err != nil || len(plan) != 1 {
+		t.Fatalf("%v, %v", plan, err)
+	}
+	id := core.MsgID(s.id())
+	var sealed core.Sealed
+	b.do(func() (err error) {
+		sealed, err = b.Seal(dm, id, []byte("no bundle to be had"), nil, []core.DeviceID{a.Device})
+		return err
+	})
+	b.post(dm, id, sealed)
+	a.wants("no bundle to be had")
+}

@@ -90,13 +90,23 @@ func TestN06_WithoutOneTimeKeysASessionStillBegins(t *testing.T) {
 }
 
 func TestN07_AOneTimeKeyServesOnce(t *testing.T) {
+	for name, again := range map[string]func(b, twice *core.Bundle){
+		"the X25519 key": func(b, twice *core.Bundle) { b.OneTime = twice.OneTime },
+		"the KEM key":    func(b, twice *core.Bundle) { b.KEM = twice.KEM },
+		"both":           func(b, twice *core.Bundle) { *b = *twice },
+	} {
+		t.Run(name, func(t *testing.T) { handOutTwice(t, again) })
+	}
+}
+
+func handOutTwice(t *testing.T, again func(b, twice *core.Bundle)) {
 	s := newServer(t)
 	p := s.people(3)
 	victim := p[2]
 	twice := s.claim(victim.Address)
 	s.bundle = func(to core.Address, b *core.Bundle) {
 		if to == victim.Address {
-			*b = twice
+			again(b, &twice)
 		}
 	}
 	first, second := s.dm(p[0], victim), s.dm(p[1], victim)

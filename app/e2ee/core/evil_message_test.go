@@ -48,7 +48,10 @@ func TestN12_KeysComeOnlyThroughTheSendersOwnSession(t *testing.T) {
 	for _, c := range p {
 		c.sync()
 	}
-	fresh := func() { mallory.do(func() error { return mallory.Abandon(ch, core.MsgID(s.sent[2].id)) }) } // a new sender key, distributed anew
+	fresh := func() { // a new sender key, distributed anew
+		delete(mallory.store, "own/"+ch.String())
+		mallory.restart()
+	}
 	for name, test := range map[string]struct {
 		conv core.ConvID
 		edit func(*core.Forgery)
@@ -79,9 +82,16 @@ func TestN12_KeysComeOnlyThroughTheSendersOwnSession(t *testing.T) {
 		if out := b.open(claiming(in, a.Address)); out.Status != core.OpenRefused {
 			t.Errorf("%s, as Alice: %+v", name, out)
 		}
+		if len(m.Envelopes) == 0 {
+			t.Errorf("%s: nothing was distributed", name)
+		}
 		if b.SenderKeys(ch, a.Address) != 1 {
 			t.Errorf("%s: Alice now has %d sender keys", name, b.SenderKeys(ch, a.Address))
 		}
+	}
+	fresh()
+	if out := b.open(mallory.forge(ch, "as it should be", func(*core.Forgery) {}).in(b.Address)); out.Status != core.OpenOK {
+		t.Errorf("her own key by the rules: %+v", out)
 	}
 	a.say(ch, "still Alice")
 	b.sync()
@@ -282,6 +292,15 @@ func TestN22_NothingIsTakenTwiceOrElsewhere(t *testing.T) {
 		}
 		b.refuses(in, core.RefusedReplay)
 		b.read = nil
+	}
+}
+
+func TestN22_AnEnvelopeBelongsToOneContent(t *testing.T) {
+	s := newServer(t)
+	p := s.people(2)
+	for _, conv := range []core.ConvID{s.dm(p...), s.channel(signed.PolicyPrivate, p...)} {
+		m := p[0].forge(conv, "x", func(f *core.Forgery) { f.KeepContent, f.Payload.Content = true, [32]byte{1} })
+		p[1].refuses(m.in(p[1].Address), core.RefusedRecipient)
 	}
 }
 

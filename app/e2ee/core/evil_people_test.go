@@ -75,11 +75,12 @@ func TestN08_AGhostDeviceGetsNothing(t *testing.T) {
 			}
 		}
 	}
-	m := s.sent[0]
-	in := m.in(b.Address)
-	in.SenderDevice = address.Device
-	copy(in.Content[67:83], address.Device[:])
-	b.refuses(in, core.RefusedUnknownDevice)
+	for _, m := range s.sent {
+		in := m.in(b.Address)
+		in.SenderDevice, in.Envelope = address.Device, nil
+		copy(in.Content[67:83], address.Device[:])
+		b.refuses(in, core.RefusedUnknownDevice)
+	}
 }
 
 func TestN09_ManifestsNeitherGoBackNorFork(t *testing.T) {
@@ -277,6 +278,8 @@ func TestN15_OneHistoryForAll(t *testing.T) {
 	}
 	create := s.rooms[ch].ops[0]
 	a.fails(core.CodeForkedView, a.try(func() error { _, err := a.LoadChannel(ch, [][]byte{create}, s.rooms[ch].epoch); return err }))
+	rival := append(slices.Clone(s.rooms[ch].ops[:2]), second)
+	a.fails(core.CodeForkedView, a.try(func() error { _, err := a.LoadChannel(ch, rival, s.rooms[ch].epoch); return err }))
 	other, otherID, err := a.MakeOp(core.ConvID{}, byte(signed.OpCreate), byte(signed.PolicyPrivate), []core.Target{member(carol)})
 	s.must(err)
 	if otherID == ch {
@@ -428,4 +431,53 @@ func demandDeaf(t *testing.T, s *evilServer, removed *client, talk func()) {
 		}
 	}
 	t.Fatal("the device was never given anything")
+}
+
+func TestWhomThePlaceDroppedGetsAndSaysNothing(t *testing.T) {
+	s := newServer(t)
+	p := s.people(3)
+	a, b, carol := p[0], p[1], p[2]
+	ch := s.channel(signed.PolicyPrivate, p...)
+	for _, c := range p {
+		c.say(ch, "while she was here")
+		syncAll(p...)
+	}
+	held, err := carol.seal(ch, s.id(), "from outside")
+	s.must(err)
+	s.rooms[ch].epoch++
+	stranger := core.UserID{0xff}
+	for _, c := range []*client{a, b} {
+		c.do(func() error { return c.Absent(ch, []core.UserID{carol.User, stranger}, s.rooms[ch].epoch) })
+	}
+	b.read = nil
+	demandDeaf(t, s, carol, func() { a.say(ch, "between us") })
+	b.wants("between us")
+	b.refuses((&wireMessage{carol, ch, core.MsgID(held.Content[35:51]), held}).in(b.Address), core.RefusedNotMember)
+	s.rooms[ch].epoch++
+	for _, c := range []*client{a, b} {
+		c.do(func() error { return c.Absent(ch, nil, s.rooms[ch].epoch) })
+	}
+	if m := a.say(ch, "welcome back"); len(m.Envelopes) != 2 {
+		t.Errorf("%d envelopes after she returned", len(m.Envelopes))
+	}
+}
+
+func TestWhatWasSealedBeforeADeviceHeardOfAChannelIsTakenForADay(t *testing.T) {
+	s := newServer(t)
+	p := s.people(3)
+	a, b, carol := p[0], p[1], p[2]
+	ch := s.channel(signed.PolicyPublic, a, b)
+	early := []core.In{a.say(ch, "to both of you").in(b.Address), a.say(ch, "and again").in(b.Address), a.say(ch, "much later").in(b.Address)}
+	a.op(ch, signed.OpAdd, 0, member(carol))
+	fresh := s.open(b.store) // as if it had taken the channel up only now, from the snapshot
+	fresh.Address = b.Address
+	fresh.do(func() error { return fresh.DropConversation(ch) })
+	fresh.do(func() error { _, err := fresh.LoadChannel(ch, s.rooms[ch].ops, s.rooms[ch].epoch); return err })
+	for _, in := range early[:2] {
+		if out := fresh.open(in); out.Status != core.OpenLate {
+			t.Errorf("%+v", out)
+		}
+	}
+	s.now += day
+	fresh.refuses(early[2], core.RefusedNoKey)
 }

@@ -143,7 +143,7 @@ func (c *Core) SealPlan(conv ConvID) (plan []Address, err error) {
 }
 
 // Seal encrypts an event of this user. bundles are those that [Core.SealPlan] asked for; excluded are devices to leave out this time because
-// their bundle is missing or bad. Sealing the same msgID again (the server answered stale_epoch) replaces the earlier bytes.
+// their bundle is missing or bad, unless they have a session still. Sealing the same msgID again (the server answered stale_epoch) replaces the earlier bytes.
 func (c *Core) Seal(conv ConvID, msgID MsgID, plaintext []byte, bundles []Bundle, excluded []DeviceID) (out Sealed, err error) {
 	err = c.change(func() error {
 		if len(plaintext) > envelope.MaxPlaintext {
@@ -212,10 +212,14 @@ func (s *sealing) key(h *envelope.Header) (payload envelope.Payload, mk [32]byte
 // wrap makes the envelopes of a message. All are made, or none.
 func (s *sealing) wrap(msgID MsgID, payload envelope.Payload) (list []AddressedEnvelope, err error) {
 	for _, to := range s.to {
-		if slices.Contains(s.excluded, to.Device) {
+		p, err := s.session(to)
+		if err != nil {
+			return nil, err
+		}
+		if p == nil {
 			continue
 		}
-		sealed, err := s.wrapFor(to, msgID, payload)
+		sealed, err := s.wrapFor(to, p, msgID, payload)
 		if err != nil {
 			return nil, err
 		}
@@ -224,17 +228,24 @@ func (s *sealing) wrap(msgID MsgID, payload envelope.Payload) (list []AddressedE
 	return list, nil
 }
 
-func (s *sealing) wrapFor(to Address, msgID MsgID, payload envelope.Payload) ([]byte, error) {
+// session returns a pair that can send, after beginning a session where one is needed. An excluded device, for which none can begin, is sent to in the one it
+// has, or gives nil.
+func (s *sealing) session(to Address) (*pair, error) {
 	p, err := s.c.pair(to)
 	if err != nil {
 		return nil, err
 	}
 	p.expire(s.c.cfg.Now())
-	if !p.ready() {
-		if err := s.begin(p, to); err != nil {
-			return nil, err
-		}
+	switch excluded := slices.Contains(s.excluded, to.Device); {
+	case p.ready(), excluded && p.sending() != nil:
+		return p, nil
+	case excluded:
+		return nil, nil
 	}
+	return p, s.begin(p, to)
+}
+
+func (s *sealing) wrapFor(to Address, p *pair, msgID MsgID, payload envelope.Payload) ([]byte, error) {
 	current := p.sending()
 	payload.Number = current.number
 	message, err := current.ratchet.Seal(s.c.cfg.Rand, s.conv.group.Conv, msgID, payload.Encode())

@@ -138,7 +138,7 @@ func (c *Core) change(act func() error) error {
 	return nil
 }
 
-// times reads and writes short lists of moments (ms).
+// readTimes reads a short list of numbers, moments (ms) mostly; appendTimes wrote it.
 func readTimes(r *octet.Reader, max int) []uint64 {
 	list := make([]uint64, r.Count(max, 8))
 	for i := range list {
