@@ -45,7 +45,7 @@ func (c *Client) takeUpChannel(ch wire.Channel, ops [][]byte, epoch int64) error
 	if !ch.Joined {
 		return nil
 	}
-	if _, err := c.core.LoadChannel(ch.ID, ops, uint64(epoch)); err != nil {
+	if _, err := c.core.LoadChannel(ch.ID, ops, uint64(epoch), uint64(epoch)); err != nil {
 		return fmt.Errorf("take up channel %s: %w", ch.ID, err)
 	}
 	c.convs[ch.ID] = &Conversation{ID: ch.ID, Channel: &ch}

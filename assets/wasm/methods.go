@@ -120,11 +120,11 @@ var conversations = [...]binding{
 			return object("op", octets(op), "conv", octets(id[:])), err
 		}
 	}},
-	{"loadChannel", 3, func(c *core.Core, in *input, a []js.Value) action {
-		conv, epoch := in.conv(a[0]), in.number(a[2])
+	{"loadChannel", 4, func(c *core.Core, in *input, a []js.Value) action {
+		conv, epoch, read := in.conv(a[0]), in.number(a[2]), in.number(a[3])
 		var ops [][]byte
 		in.each(a[1], func(op js.Value) { ops = append(ops, in.bytes(op)) })
-		return func() (any, error) { ch, err := c.LoadChannel(conv, ops, epoch); return channel(ch), err }
+		return func() (any, error) { ch, err := c.LoadChannel(conv, ops, epoch, read); return channel(ch), err }
 	}},
 	{"applyOp", 3, func(c *core.Core, in *input, a []js.Value) action {
 		conv, op, epoch := in.conv(a[0]), in.bytes(a[1]), in.number(a[2])

@@ -84,9 +84,10 @@ func errIdentity(user UserID) error {
 	return failUser(CodeIdentityChanged, user, "This person's identity has changed. Compare safety numbers with them, then accept it to go on.")
 }
 
-// LoadChannel takes a channel's whole chain of operations and verifies every one. A chain that does not extend the one already known is
-// refused with the code "forked_view".
-func (c *Core) LoadChannel(id ConvID, ops [][]byte, epoch uint64) (out Channel, err error) {
+// LoadChannel takes a channel's chain of operations, whole from its start, and verifies every one. number is the epoch that the last of them began. read
+// is the epoch at which the manifests that hold now were read: it may be higher, and what was sealed before it cannot be compared with what this
+// device saw. A chain that does not extend the one already known is refused with the code "forked_view".
+func (c *Core) LoadChannel(id ConvID, ops [][]byte, number, read uint64) (out Channel, err error) {
 	err = c.change(func() error {
 		v, err := load(c.state, convKey(id), readConv)
 		if err != nil {
@@ -98,10 +99,13 @@ func (c *Core) LoadChannel(id ConvID, ops [][]byte, epoch uint64) (out Channel, 
 		if v.group, err = c.replay(id, ops, v.group); err != nil {
 			return err
 		}
-		if len(v.epochs) > 0 && epoch < v.now().number {
+		if len(v.epochs) > 0 && number < v.now().number {
 			return errForked()
 		}
-		if err := c.advance(v, epoch); err != nil {
+		if len(v.epochs) == 0 {
+			v.first = epoch{number: max(number, read), at: c.cfg.Now()}
+		}
+		if err := c.advance(v, number); err != nil {
 			return err
 		}
 		out = v.channel()

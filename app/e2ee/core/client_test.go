@@ -42,7 +42,7 @@ func (c *client) snapshot() {
 			}
 			c.do(func() error { return c.LoadDM(peer, r.epoch) })
 		} else if r.dm == nil && c.server.isMember(id, c.User) {
-			c.do(func() error { _, err := c.LoadChannel(id, r.ops, r.epoch); return err })
+			c.do(func() error { _, err := c.LoadChannel(id, r.ops, r.epoch, r.epoch); return err })
 		}
 	}
 	c.cursor = len(c.server.log)
@@ -209,7 +209,7 @@ func (c *client) takeOp(e *event) {
 	}
 	if r := c.server.rooms[e.conv]; c.server.isMember(e.conv, c.User) {
 		at := slices.IndexFunc(r.ops, func(op []byte) bool { return bytes.Equal(op, e.op) })
-		c.do(func() error { _, err := c.LoadChannel(e.conv, r.ops[:at+1], e.epoch); return err })
+		c.do(func() error { _, err := c.LoadChannel(e.conv, r.ops[:at+1], e.epoch, e.epoch); return err })
 	}
 }
 

@@ -180,7 +180,10 @@ func TestAStaleEpochIsSealedAgainUnderTheSameNumber(t *testing.T) {
 	if a.post(ch, id, sealed) != nil {
 		t.Fatal("the epoch did not move")
 	}
-	p[2].do(func() error { _, err := p[2].LoadChannel(ch, s.rooms[ch].ops, s.rooms[ch].epoch); return err })
+	p[2].do(func() error {
+		_, err := p[2].LoadChannel(ch, s.rooms[ch].ops, s.rooms[ch].epoch, s.rooms[ch].epoch)
+		return err
+	})
 	p[2].op(ch, signed.OpJoin, 0)
 	syncAll(a, p[2])
 	sealed, err = a.seal(ch, id, "hello")
@@ -306,7 +309,10 @@ func TestNumbersSurviveLeavingAndReturning(t *testing.T) {
 	b.op(ch, signed.OpLeave, 0)
 	a.sync()
 	b.do(func() error { return b.DropConversation(ch) })
-	b.do(func() error { _, err := b.LoadChannel(ch, s.rooms[ch].ops, s.rooms[ch].epoch); return err })
+	b.do(func() error {
+		_, err := b.LoadChannel(ch, s.rooms[ch].ops, s.rooms[ch].epoch, s.rooms[ch].epoch)
+		return err
+	})
 	b.cursor = len(s.log)
 	b.op(ch, signed.OpJoin, 0)
 	syncAll(a, b)

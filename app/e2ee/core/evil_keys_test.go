@@ -58,7 +58,7 @@ func TestN04_ASignatureServesOnePurposeOneDeviceOnePerson(t *testing.T) {
 	if out.Kind != core.ManifestRefused {
 		t.Error("an operation passed for a manifest")
 	}
-	_, err = a.LoadChannel(core.ConvID{1}, [][]byte{s.manifests[b.User]}, 1)
+	_, err = a.LoadChannel(core.ConvID{1}, [][]byte{s.manifests[b.User]}, 1, 1)
 	a.fails(core.CodeBadOp, err)
 }
 

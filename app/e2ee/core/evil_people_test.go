@@ -277,17 +277,20 @@ func TestN15_OneHistoryForAll(t *testing.T) {
 		c.fails(core.CodeForkedView, c.try(func() error { _, err := c.ApplyOp(ch, second, s.rooms[ch].epoch+1); return err }))
 	}
 	create := s.rooms[ch].ops[0]
-	a.fails(core.CodeForkedView, a.try(func() error { _, err := a.LoadChannel(ch, [][]byte{create}, s.rooms[ch].epoch); return err }))
+	a.fails(core.CodeForkedView, a.try(func() error {
+		_, err := a.LoadChannel(ch, [][]byte{create}, s.rooms[ch].epoch, s.rooms[ch].epoch)
+		return err
+	}))
 	rival := append(slices.Clone(s.rooms[ch].ops[:2]), second)
-	a.fails(core.CodeForkedView, a.try(func() error { _, err := a.LoadChannel(ch, rival, s.rooms[ch].epoch); return err }))
+	a.fails(core.CodeForkedView, a.try(func() error { _, err := a.LoadChannel(ch, rival, s.rooms[ch].epoch, s.rooms[ch].epoch); return err }))
 	other, otherID, err := a.MakeOp(core.ConvID{}, byte(signed.OpCreate), byte(signed.PolicyPrivate), []core.Target{member(carol)})
 	s.must(err)
 	if otherID == ch {
 		t.Fatal("two creates made one channel")
 	}
-	dan.fails(core.CodeBadOp, dan.try(func() error { _, err := dan.LoadChannel(ch, [][]byte{other}, 1); return err }))
-	dan.fails(core.CodeBadOp, dan.try(func() error { _, err := dan.LoadChannel(ch, [][]byte{create, other}, 1); return err }))
-	dan.fails(core.CodeBadOp, dan.try(func() error { _, err := dan.LoadChannel(ch, nil, 1); return err }))
+	dan.fails(core.CodeBadOp, dan.try(func() error { _, err := dan.LoadChannel(ch, [][]byte{other}, 1, 1); return err }))
+	dan.fails(core.CodeBadOp, dan.try(func() error { _, err := dan.LoadChannel(ch, [][]byte{create, other}, 1, 1); return err }))
+	dan.fails(core.CodeBadOp, dan.try(func() error { _, err := dan.LoadChannel(ch, nil, 1, 1); return err }))
 	replayed := s.rooms[ch].ops[1] // what was done before does not undo a removal when it is played again
 	a.fails(core.CodeOldOp, a.try(func() error { _, err := a.ApplyOp(ch, replayed, s.rooms[ch].epoch+1); return err }))
 	views := [2]core.Channel{}
@@ -472,7 +475,10 @@ func TestWhatWasSealedBeforeADeviceHeardOfAChannelIsTakenForADay(t *testing.T) {
 	fresh := s.open(b.store) // as if it had taken the channel up only now, from the snapshot
 	fresh.Address = b.Address
 	fresh.do(func() error { return fresh.DropConversation(ch) })
-	fresh.do(func() error { _, err := fresh.LoadChannel(ch, s.rooms[ch].ops, s.rooms[ch].epoch); return err })
+	fresh.do(func() error {
+		_, err := fresh.LoadChannel(ch, s.rooms[ch].ops, s.rooms[ch].epoch, s.rooms[ch].epoch)
+		return err
+	})
 	for _, in := range early[:2] {
 		if out := fresh.open(in); out.Status != core.OpenLate {
 			t.Errorf("%+v", out)

@@ -176,7 +176,7 @@ func FuzzStatements(f *testing.F) {
 		if err != nil || (out.Kind != core.ManifestRefused && out.Kind != core.ManifestSame) {
 			t.Fatalf("%+v, %v", out, err)
 		}
-		if _, err := b.LoadChannel(core.ConvID{1}, [][]byte{raw}, 1); err == nil {
+		if _, err := b.LoadChannel(core.ConvID{1}, [][]byte{raw}, 1, 1); err == nil {
 			t.Fatal("a channel came of noise")
 		}
 		bundle := core.Bundle{User: alice.User, Device: alice.Device, Signed: raw, OneTime: raw, KEM: raw}

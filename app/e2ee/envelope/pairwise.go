@@ -21,6 +21,9 @@ func (p *Pairwise) Encode() []byte {
 
 // ParsePairwise reads a whole envelope: ErrVersion or ErrMalformed. It shares memory with b.
 func ParsePairwise(b []byte) (*Pairwise, error) {
+	if len(b) > MaxPairwise {
+		return nil, ErrMalformed
+	}
 	r, p := octet.NewReader(b), new(Pairwise)
 	r.Const(version, ErrVersion)
 	r.Const(prim.Suite, ErrVersion)

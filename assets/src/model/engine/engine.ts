@@ -1,0 +1,263 @@
+import { openDB } from 'idb';
+import { loadCore } from '../../crypto/load.ts';
+import { Keystore } from '../../crypto/keystore.ts';
+import { Machine } from '../../crypto/machine.ts';
+import { Api, ask } from '../../net/api.ts';
+import { delay, sleep } from '../../net/backoff.ts';
+import { Fault, passes } from '../../net/failure.ts';
+import { Session } from '../../net/session.ts';
+import type { InvitePreview, Place, SignedIn } from '../../net/wire.ts';
+import type { News, Standing } from '../news.ts';
+import type { Invitation } from '../types.ts';
+import { Home } from './home.ts';
+import { Keys } from './keys.ts';
+
+/** How somebody came in: it decides what is set up for them. */
+type Via = 'setup' | 'invite' | 'login';
+
+/** A person of whom this browser keeps a database. */
+interface Person {
+  readonly user: string;
+  readonly store: Keystore;
+  readonly keys: Keys;
+  readonly machine: Machine;
+}
+
+/** The engine of this browser: who is signed in, with which keys, and from then on their Home. */
+export class Engine {
+  readonly #tell: (news: readonly News[]) => void;
+  readonly #halt: () => void;
+  readonly #session = new Session(() => void this.#ended());
+  readonly api = new Api(this.#session);
+  standing: Standing = { at: 'loading', notice: null, place: null, me: null, recoveryKey: null, recoveryKeyUnconfirmed: false };
+  /** Resolves once it is known which screen is due. */
+  readonly ready: Promise<void>;
+  #known!: () => void;
+  #home: Home | null = null;
+  #person: Person | null = null;
+
+  constructor(tell: (news: readonly News[]) => void, halt: () => void) {
+    this.#tell = tell;
+    this.#halt = halt;
+    this.ready = new Promise((resolve) => {
+      this.#known = resolve;
+    });
+  }
+
+  /** The signed-in person's home; a Fault when there is none. */
+  get home(): Home {
+    if (this.#home === null) throw new Fault('signed_out', 'Sign in first.');
+    return this.#home;
+  }
+
+  /** Everything a tab that has just come has to know. */
+  snapshot(): News[] {
+    const home = this.#home;
+    const standing: News = { t: 'standing', value: this.standing };
+    if (home === null) return [standing];
+    return [{ t: 'whole' }, ...home.world.snapshot(), { t: 'connection', value: home.connection }, standing];
+  }
+
+  /** From the start of the browser to the right screen. */
+  async start(): Promise<void> {
+    void this.#core().catch(() => undefined); // loads while somebody types a password
+    const user = await remembered();
+    if (user !== null && (await this.#resume(user))) return;
+    await this.#stranger();
+  }
+
+  /** Opens what is on this browser, at once and without the network; false when keys were never finished here. */
+  async #resume(user: string): Promise<boolean> {
+    const person = await this.#open(user);
+    if (!(await person.keys.published())) return false;
+    await this.#enter(person, null);
+    return true;
+  }
+
+  async #stranger(): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      try {
+        const place = await ask<Place>('GET', '/api/place', undefined, null);
+        const known = { name: place.name, registration: place.registration, setUp: place.set_up };
+        if (!place.set_up) return this.#stand({ at: 'setup', notice: null, place: known });
+        this.#stand({ place: known });
+        return await this.#signedIn(await this.#session.refresh(), null);
+      } catch (error) {
+        if (error instanceof Fault && error.status === 401) return this.#stand({ at: 'signed-out', notice: null });
+        if (!passes(error)) throw error;
+        if (tries === 0) this.#stand({ at: 'signed-out', notice: 'This place cannot be reached just now. It is tried again by itself.' });
+        await sleep(delay(tries, Math.random()));
+      }
+    }
+  }
+
+  async setup(input: { token: string; placeName: string; username: string; displayName: string; password: string }): Promise<void> {
+    const { token, placeName, username, displayName, password } = input;
+    const body = { token, place_name: placeName, username, display_name: displayName, password, transport: 'cookie' };
+    await this.#signedIn(await ask<SignedIn>('POST', '/api/setup', body, null), 'setup');
+  }
+
+  async register(input: { username: string; displayName: string; password: string; invite: string | null }): Promise<void> {
+    const { username, displayName, password, invite } = input;
+    const body = { username, display_name: displayName, password, transport: 'cookie', ...(invite === null ? {} : { invite }) };
+    await this.#signedIn(await ask<SignedIn>('POST', '/api/auth/register', body, null), 'invite');
+  }
+
+  async login(input: { username: string; password: string }): Promise<void> {
+    await this.#signedIn(await ask<SignedIn>('POST', '/api/auth/login', { ...input, transport: 'cookie' }, null), 'login');
+  }
+
+  async previewInvite(token: string): Promise<Invitation> {
+    const preview = await ask<InvitePreview>('POST', '/api/invites/preview', { token }, null);
+    return {
+      placeName: preview.place_name, communityName: preview.community_name, inviterName: preview.inviter_name,
+      people: preview.people, expiresAt: preview.expires_at,
+    };
+  }
+
+  /** Ends the session and forgets this person on this browser, keys and messages included. */
+  async logout(): Promise<void> {
+    await this.api.post('/api/auth/logout');
+    const user = this.#person?.user ?? null;
+    this.#leave();
+    await remember(null);
+    if (user !== null) await Keystore.erase(user);
+    this.#session.forget();
+    this.#stand({ at: 'signed-out', notice: 'You are signed out, and your keys and messages are gone from this browser.' });
+  }
+
+  async unlock(recoveryKey: string): Promise<void> {
+    const person = this.#person;
+    if (person === null) throw new Fault('signed_out', 'Sign in first.');
+    await person.keys.recover(person.user, recoveryKey);
+    await this.#enter(person, 'linked');
+  }
+
+  async recoveryConfirmed(): Promise<void> {
+    await this.#person?.keys.setRecovery(null);
+    this.#stand({ recoveryKeyUnconfirmed: false });
+  }
+
+  async postponeRecovery(): Promise<void> {
+    const code = this.standing.recoveryKey;
+    if (code !== null) await this.#person?.keys.setRecovery({ code: code.replaceAll('-', ''), postponed: true });
+    this.#stand({ at: 'chat', recoveryKeyUnconfirmed: true });
+  }
+
+  enterChat(): void {
+    if (this.#home === null) return;
+    this.#stand({ at: 'chat', ...(this.standing.recoveryKeyUnconfirmed ? {} : { recoveryKey: null }) });
+  }
+
+  /** Where a newcomer lands: the first channel they are in. */
+  landing(): string | null {
+    const channels = [...this.home.world.all('channel')].filter((one) => one.joined);
+    return (channels.find((one) => one.name === 'general') ?? channels[0])?.id ?? null;
+  }
+
+  async #signedIn(signedIn: SignedIn, via: Via | null): Promise<void> {
+    this.#session.accept(signedIn);
+    const user = signedIn.user.id;
+    await remember(user);
+    const person = this.#person?.user === user ? this.#person : await this.#open(user);
+    if (via !== null && via !== 'login') await person.machine.run(() => undefined, async () => [await person.store.noting('via', via)]);
+    this.#stand({ notice: null, me: user });
+    const { keys } = person;
+    if (!keys.exist && signedIn.has_keys) return this.#stand({ at: 'unlock' });
+    if (!keys.exist || !signedIn.has_keys) await keys.create(user);
+    else {
+      await keys.bind();
+      await keys.publish(user);
+    }
+    await this.#enter(person, null);
+    this.home.world.put('user', user, signedIn.user);
+    this.#tell(this.home.world.news());
+  }
+
+  /** Opens the home and shows the screen that is due. */
+  async #enter(person: Person, linked: 'linked' | null): Promise<void> {
+    const { user, store, machine, keys } = person;
+    this.#home?.stop();
+    const home = await Home.open(user, store, machine, keys, {
+      api: this.api,
+      token: (renewed) => this.#session.token(renewed),
+      tell: this.#tell,
+      ended: () => void this.#ended(),
+      halt: this.#halt,
+    });
+    this.#home = home;
+    const recovery = await keys.recovery();
+    const code = recovery?.code.replace(/(.{4})(?=.)/g, '$1-') ?? null;
+    this.standing = { ...this.standing, me: user, notice: null, recoveryKey: code, recoveryKeyUnconfirmed: recovery !== null };
+    this.standing = { ...this.standing, at: recovery !== null && !recovery.postponed ? 'recovery-key' : 'chat' };
+    this.#tell(this.snapshot());
+    this.#known();
+    void this.#run(home, person, linked);
+  }
+
+  async #run(home: Home, { store, machine }: Person, linked: 'linked' | null): Promise<void> {
+    void this.#learnPlace();
+    await home.run(linked !== null);
+    const via = await store.note<Via>('via');
+    if (via === null) return;
+    for (const { id } of [...home.world.all('community')]) if (via === 'setup') await home.places.furnish(id);
+    if (via === 'invite') await home.places.settleIn();
+    await machine.run(() => undefined, async () => [await store.noting('via', null)]);
+  }
+
+  async #learnPlace(): Promise<void> {
+    try {
+      const { name, registration, set_up } = await ask<Place>('GET', '/api/place', undefined, null);
+      this.#stand({ place: { name, registration, setUp: set_up } });
+    } catch {
+      // Its name is shown once it is reached.
+    }
+  }
+
+  async #open(user: string): Promise<Person> {
+    this.#leave();
+    const store = await Keystore.open(user, () => this.#halt());
+    const machine = await Machine.open(await this.#core(), store);
+    const keys = new Keys(store, machine, this.api, this.#session);
+    this.#person = { user, store, machine, keys };
+    return this.#person;
+  }
+
+  #leave(): void {
+    this.#home?.stop();
+    this.#home = null;
+    this.#person?.store.close();
+    this.#person = null;
+  }
+
+  async #ended(): Promise<void> {
+    if (this.#home === null) return;
+    this.#leave();
+    this.#stand({ at: 'signed-out', notice: 'You were signed out here. Sign in again; your messages are still in this browser.' });
+  }
+
+  #core(): ReturnType<typeof loadCore> {
+    return loadCore(this.#halt);
+  }
+
+  #stand(change: Partial<Standing>): void {
+    this.standing = { ...this.standing, ...change };
+    this.#tell([{ t: 'standing', value: this.standing }]);
+    if (this.standing.at !== 'loading') this.#known();
+  }
+}
+
+// Who was signed in when this browser was last open.
+async function remembered(): Promise<string | null> {
+  const db = await openDB('chatalot', 1, { upgrade: (fresh) => void fresh.createObjectStore('kv') });
+  const user: unknown = await db.get('kv', 'user');
+  db.close();
+  return typeof user === 'string' ? user : null;
+}
+
+async function remember(user: string | null): Promise<void> {
+  const db = await openDB('chatalot', 1, { upgrade: (fresh) => void fresh.createObjectStore('kv') });
+  if (user === null) await db.delete('kv', 'user');
+  else await db.put('kv', user, 'user');
+  db.close();
+}
