@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 
+	"chatalot/app/live"
 	"chatalot/app/store"
 	"chatalot/app/wire"
 )
@@ -26,6 +27,15 @@ func (c *Chat) State(ctx context.Context, who wire.Caller) (wire.State, error) {
 		s.Presence = c.live.Present(v)
 		return s, err
 	})
+}
+
+// Present lists who is connected of those with whom the caller shares a community.
+func (c *Chat) Present(ctx context.Context, who wire.Caller) ([]wire.PresenceChange, error) {
+	v, err := read(ctx, c, func(tx *store.Tx) (live.View, error) { return view(tx, who.User) })
+	if err != nil {
+		return nil, err
+	}
+	return c.live.Present(v), nil
 }
 
 func lists(tx *store.Tx, user wire.UserID, s *wire.State) (err error) {

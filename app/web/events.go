@@ -199,7 +199,7 @@ func (d *device) follow(ctx context.Context, first wire.AuthFrame) (*chat.Stream
 	if _, _, err = d.face.auth.Authenticate(first.Token); err != nil {
 		err = d.end(closeExpired, "the session has ended; sign in again")
 	} else {
-		err = d.ready(stream.Cursor())
+		err = d.welcome(ctx, stream.Cursor())
 	}
 	if err != nil {
 		stream.Close()
@@ -208,8 +208,18 @@ func (d *device) follow(ctx context.Context, first wire.AuthFrame) (*chat.Stream
 	return stream, nil
 }
 
-func (d *device) ready(cursor int64) error {
-	frame, err := json.Marshal(wire.Frame{T: "ready", UserID: &d.who.User, DeviceID: d.who.Device, ExpiresAt: d.expires.Load(), Cursor: cursor})
+// welcome is the first ready: where the stream begins and who is there.
+func (d *device) welcome(ctx context.Context, cursor int64) error {
+	present, err := d.face.chat.Present(ctx, d.who)
+	if err != nil {
+		return d.broken("read who is there", err)
+	}
+	return d.ready(wire.Frame{Cursor: cursor, Present: present})
+}
+
+func (d *device) ready(f wire.Frame) error {
+	f.T, f.UserID, f.DeviceID, f.ExpiresAt = "ready", &d.who.User, d.who.Device, d.expires.Load()
+	frame, err := json.Marshal(f)
 	if err != nil {
 		return d.broken("encode a frame", err)
 	}
@@ -256,7 +266,7 @@ func (d *device) renewals() {
 			return
 		}
 		d.expires.Store(expires.UnixMilli())
-		if d.ready(0) != nil {
+		if d.ready(wire.Frame{}) != nil {
 			return
 		}
 	}

@@ -62,6 +62,8 @@ type Frame struct {
 	DeviceID  *DeviceID `json:"device_id,omitempty"`  // ready
 	ExpiresAt int64     `json:"expires_at,omitempty"` // ready: of the token, Unix ms
 
+	Present []PresenceChange `json:"present,omitempty"` // the first ready: who is there; whoever is not named is offline
+
 	Events []Event `json:"events,omitempty"`
 	Cursor int64   `json:"cursor,omitempty"` // ready, events
 

@@ -62,5 +62,5 @@ export interface SyncPage { events: Event[]; cursor: number; more: boolean; rese
 /** What the socket brings. */
 export interface Frame {
   t: string; user_id?: string; device_id?: string; expires_at?: number; events?: Event[]; cursor?: number;
-  typing?: Typing; presence?: PresenceChange; keys_low?: PrekeyCount;
+  typing?: Typing; presence?: PresenceChange; present?: PresenceChange[]; keys_low?: PrekeyCount;
 }

@@ -4,7 +4,7 @@ import type { Api } from '../../net/api.ts';
 import { delay, sleep } from '../../net/backoff.ts';
 import { passes } from '../../net/failure.ts';
 import { Socket } from '../../net/socket.ts';
-import type { Frame } from '../../net/wire.ts';
+import type { Frame, PresenceChange } from '../../net/wire.ts';
 import type { News } from '../news.ts';
 import type { Connection } from '../types.ts';
 import type { Base } from './base.ts';
@@ -171,6 +171,9 @@ export class Home {
           this.#host.tell([{ t: 'typing', conv: frame.typing.conversation_id, user: frame.typing.user_id }]);
         }
         return;
+      case 'ready':
+        if (frame.cursor !== undefined) this.#present(frame.present ?? []); // the first of a connection
+        return;
       case 'presence':
         if (frame.presence !== undefined) {
           this.world.put('presence', frame.presence.user_id, frame.presence.presence);
@@ -182,6 +185,14 @@ export class Home {
       case 'reset':
         return this.#sync.reset();
     }
+  }
+
+  // Whoever came or went while there was no connection is told with the next one.
+  #present(there: readonly PresenceChange[]): void {
+    const now = new Map(there.map((one) => [one.user_id, one.presence]));
+    for (const id of this.world.ids('presence')) if (!now.has(id)) this.world.put('presence', id, 'offline');
+    for (const [id, presence] of now) this.world.put('presence', id, presence);
+    this.#host.tell(this.world.news());
   }
 
   async #checkIdle(): Promise<void> {
