@@ -97,18 +97,20 @@ func TestFailedWriteLeavesItsNeighboursWhole(t *testing.T) {
 
 func TestReaderSeesWhatWasAcknowledgedAndNothingElse(t *testing.T) {
 	s := open(t)
-	inside := make(chan int64)
+	inside, seen := make(chan struct{}), make(chan struct{})
 	go s.Write(context.Background(), func(tx *Tx) error {
 		if _, err := tx.AppendLog("user", ToUser(wire.UserID{1}), 1); err != nil {
 			return err
 		}
-		inside <- 0
+		close(inside)
+		<-seen
 		return nil
 	})
 	var before int64
 	err := s.Read(t.Context(), func(tx *Tx) (err error) {
 		<-inside // the write has happened but is not committed
 		before, err = tx.Cursor()
+		close(seen)
 		return err
 	})
 	if err != nil || before != 0 {
@@ -236,6 +238,9 @@ func TestFullDiskRefusesWritesAndRecovers(t *testing.T) {
 			ok++
 		case errors.Is(err, ErrFull):
 			failed++
+			if told, ok := errors.AsType[*wire.Error](err); !ok || told.Code != wire.Unavailable {
+				t.Fatalf("nobody is told what to do: %v", err)
+			}
 		default:
 			t.Fatal(err)
 		}

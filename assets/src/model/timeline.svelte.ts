@@ -15,6 +15,8 @@ export class OpenTimeline implements Timeline {
   unreadFrom = $state<Id | null>(null);
   unreadCount = $state(0);
   #rows = $state.raw<readonly Row[]>([]);
+  /** What came while a page was on its way: the page may have been read before it. */
+  #meanwhile: Row[] = [];
   readonly #world: World;
   readonly #bridge: Bridge;
   readonly #made = new WeakMap<Row, Message>();
@@ -28,31 +30,37 @@ export class OpenTimeline implements Timeline {
 
   /** Loads the end of the conversation, and where its unread part begins. */
   async open(): Promise<void> {
-    const opening = await this.#busy(() => this.#bridge.call('open', this.conversationId));
-    this.#show(opening);
-    this.unreadFrom = opening.unreadFrom;
-    this.unreadCount = opening.unreadCount;
+    await this.#busy(async () => {
+      const opening = await this.#bridge.call('open', this.conversationId);
+      this.#show(opening);
+      this.unreadFrom = opening.unreadFrom;
+      this.unreadCount = opening.unreadCount;
+    });
   }
 
   /** Loads the same window again: a new engine may have gone on while nobody told. */
   async refresh(): Promise<void> {
-    if (!this.hasNewer) this.#show(await this.#bridge.call('open', this.conversationId));
+    if (!this.hasNewer) await this.#busy(async () => this.#show(await this.#bridge.call('open', this.conversationId)));
   }
 
   async older(): Promise<void> {
     const first = this.#rows[0];
     if (this.loading || !this.hasOlder || first === undefined) return;
-    const page = await this.#busy(() => this.#bridge.call('older', this.conversationId, first.order));
-    this.#rows = mergeRows(this.#rows, page.rows);
-    this.hasOlder = page.hasOlder;
+    await this.#busy(async () => {
+      const page = await this.#bridge.call('older', this.conversationId, first.order);
+      this.#rows = mergeRows(this.#rows, page.rows);
+      this.hasOlder = page.hasOlder;
+    });
   }
 
   async newer(): Promise<void> {
     const last = this.#rows.at(-1);
     if (this.loading || !this.hasNewer || last === undefined) return;
-    const page = await this.#busy(() => this.#bridge.call('newer', this.conversationId, last.order));
-    this.#rows = mergeRows(this.#rows, page.rows);
-    this.hasNewer = page.hasNewer;
+    await this.#busy(async () => {
+      const page = await this.#bridge.call('newer', this.conversationId, last.order);
+      this.#rows = mergeRows(this.#rows, page.rows);
+      this.hasNewer = page.hasNewer;
+    });
   }
 
   /** Brings a message into the window; whether it is on this device. */
@@ -62,14 +70,16 @@ export class OpenTimeline implements Timeline {
       return true;
     }
     if (this.#rows.some((row) => row.id === id)) return true;
-    const page = await this.#busy(() => this.#bridge.call('around', this.conversationId, id));
-    if (page !== null) this.#show(page);
-    return page !== null;
+    return this.#busy(async () => {
+      const page = await this.#bridge.call('around', this.conversationId, id);
+      if (page !== null) this.#show(page);
+      return page !== null;
+    });
   }
 
   /** Takes rows that came or changed. watched: they are seen as they come, so that no divider is due. */
   take(rows: readonly Row[], watched: boolean): void {
-    if (this.loading && this.#rows.length === 0) return; // the page on its way has them
+    if (this.loading) this.#meanwhile.push(...rows);
     const known = new Set(this.#rows.map((row) => row.id));
     const first = this.#rows[0]?.order ?? -Infinity;
     const last = this.#rows.at(-1)?.order ?? -Infinity;
@@ -80,6 +90,7 @@ export class OpenTimeline implements Timeline {
   }
 
   drop(id: Id): void {
+    this.#meanwhile = this.#meanwhile.filter((row) => row.id !== id);
     this.#rows = this.#rows.filter((row) => row.id !== id);
   }
 
@@ -107,6 +118,8 @@ export class OpenTimeline implements Timeline {
       return await work();
     } finally {
       this.loading = false;
+      const came = this.#meanwhile.splice(0);
+      if (came.length > 0) this.take(came, true);
     }
   }
 

@@ -101,9 +101,9 @@ journey(async () => {
   await picture(t.page, '21-channel-phone');
 
   step('reply, react, edit, delete');
-  await message(n.page, hello).click();
-  await message(n.page, answer.replaceAll('*', '')).hover();
-  await n.page.getByRole('toolbar', exact('Message actions')).getByRole('button', { name: /^React with/ }).first().click();
+  const pointed = message(n.page, answer.replaceAll('*', ''));
+  await pointed.hover();
+  await pointed.getByRole('toolbar', exact('Message actions')).getByRole('button', { name: /^React with/ }).first().click();
   await message(t.page, answer.replaceAll('*', '')).locator('.reacts button[aria-pressed]').first().waitFor();
   const edited = canary('Hello everybody, once more');
   await n.page.getByRole('textbox', { name: /^Message / }).press('ArrowUp');

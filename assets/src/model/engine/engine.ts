@@ -123,7 +123,7 @@ export class Engine {
     await remember(null);
     if (user !== null) await Keystore.erase(user);
     this.#session.forget();
-    this.#stand({ at: 'signed-out', notice: 'You are signed out, and your keys and messages are gone from this browser.' });
+    this.#stand({ at: 'signed-out', me: null, recoveryKey: null, recoveryKeyUnconfirmed: false, notice: 'You are signed out, and your keys and messages are gone from this browser.' });
   }
 
   async unlock(recoveryKey: string): Promise<void> {
@@ -233,7 +233,7 @@ export class Engine {
   async #ended(): Promise<void> {
     if (this.#home === null) return;
     this.#leave();
-    this.#stand({ at: 'signed-out', notice: 'You were signed out here. Sign in again; your messages are still in this browser.' });
+    this.#stand({ at: 'signed-out', me: null, recoveryKey: null, recoveryKeyUnconfirmed: false, notice: 'You were signed out here. Sign in again; your messages are still in this browser.' });
   }
 
   #core(): ReturnType<typeof loadCore> {

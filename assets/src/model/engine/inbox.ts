@@ -64,6 +64,7 @@ export class Inbox {
         return [...written, ...arrivals, ...(await world.changes()), cursor];
       },
     );
+    for (const one of messages) if (one.sender_device === device) this.#outbox.settled(one);
     for (const conv of marked) if (world.conv(conv).unread > 0) await this.#recount(conv); // an edit or a deletion may have changed what counts
     this.#base.tell([...world.news(), ...(await batch.news())]);
     for (const one of asked) await this.#heed(one);

@@ -120,9 +120,14 @@ export class Outbox {
   async arrived(batch: Batch, message: Message): Promise<Change[]> {
     const letter = this.#find(message.conversation_id, message.message_id);
     if (letter === null) return [];
-    this.#letters.delete(letter.n);
     await this.#settle(batch, letter, message.seq, message.created_at);
     return [{ in: 'outbox', key: letter.n }];
+  }
+
+  /** That transaction is on the disk. */
+  settled(message: Message): void {
+    const letter = this.#find(message.conversation_id, message.message_id);
+    if (letter !== null) this.#letters.delete(letter.n);
   }
 
   /** Asks a device for its key by a small event; at most once an hour and five times a day. */
@@ -196,6 +201,7 @@ export class Outbox {
         return [...changes, ...(await batch.changes()), ...(await world.changes())];
       },
     );
+    this.settled(message);
     this.#base.tell([...world.news(), ...(await batch.news())]);
   }
 
