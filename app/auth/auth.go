@@ -68,13 +68,10 @@ func New(ctx context.Context, o Options) (*Auth, error) {
 	return a, nil
 }
 
-// openPlace makes the place's row when it is new and ends the sessions that no token of these keys opens.
+// openPlace reads the place's row and ends the sessions that no token of these keys opens.
 func (a *Auth) openPlace(ctx context.Context) (place store.Place, err error) {
 	var ended int64
 	err = a.store.Write(ctx, func(tx *store.Tx) error {
-		if err := tx.CreatePlace([16]byte(random(16))); err != nil {
-			return err
-		}
 		if place, err = tx.Place(); err != nil {
 			return err
 		}
@@ -104,5 +101,5 @@ func (a *Auth) Place(ctx context.Context) (wire.Place, error) {
 	if err != nil {
 		return wire.Place{}, fmt.Errorf("read the place: %w", err)
 	}
-	return wire.Place{Name: place.Name, Registration: place.Registration, SetUp: place.SetUp(), Version: a.version}, nil
+	return place.Wire(a.version), nil
 }

@@ -12,7 +12,7 @@ import (
 // before and no manifest names yet, so that asking again after a lost answer makes no second device. With an id it is one of the caller's
 // own, whose keys the browser has kept since an earlier session. Reading anything takes a place in the signed manifest besides.
 func (a *Auth) ReserveDevice(ctx context.Context, c wire.Caller, req wire.NewDevice) (wire.Device, error) {
-	name, err := displayName("name", req.Name)
+	name, err := wire.CleanName("name", req.Name)
 	if err != nil {
 		return wire.Device{}, err
 	}

@@ -4,11 +4,16 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"chatalot/app/wire"
 )
 
 // fewPieces is how many pieces, each a first guess by itself, a password may consist of and still be tried early. Lists of stolen
 // passwords are, from ten characters on, nearly all of this kind: "password123", "qwertyuiop", "iloveyou12", "1234512345".
 const fewPieces = 3
+
+// longestGuess is how many characters a run or a word can have; own names are as long as the longest display name.
+const longestGuess = wire.MaxName
 
 // runs are the orders in which fingers and minds walk: the alphabet, the digits, rows and columns of keyboards and number pads.
 // Any stretch of three or more, forwards or backwards, is one piece.
@@ -71,8 +76,11 @@ func pieces(s []rune, words map[string]bool) int {
 
 func onePiece(s []rune, words map[string]bool) bool {
 	text := string(s)
-	year := len(s) == 4 && (strings.HasPrefix(text, "19") || strings.HasPrefix(text, "20")) // near enough
 	same := strings.Count(text, string(s[0])) == len(s)
+	if len(s) > longestGuess {
+		return same
+	}
+	year := len(s) == 4 && (strings.HasPrefix(text, "19") || strings.HasPrefix(text, "20")) // near enough
 	return year || same || firstGuess(text, words) || firstGuess(reversed(text), words)
 }
 
@@ -89,9 +97,9 @@ func reversed(text string) string {
 }
 
 // unleet undoes the spelling of letters as digits and signs.
-func unleet(s string) string {
-	return strings.NewReplacer("0", "o", "1", "i", "!", "i", "3", "e", "4", "a", "@", "a", "5", "s", "$", "s", "7", "t").Replace(s)
-}
+func unleet(s string) string { return leet.Replace(s) }
+
+var leet = strings.NewReplacer("0", "o", "1", "i", "!", "i", "3", "e", "4", "a", "@", "a", "5", "s", "$", "s", "7", "t")
 
 // squeeze writes neighbours that are alike once: "1122334455" is "12345".
 func squeeze(s string) string {

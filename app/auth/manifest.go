@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"chatalot/app/live"
 	"chatalot/app/store"
@@ -91,7 +92,7 @@ func (a *Auth) readPublication(ctx context.Context, c wire.Caller, req wire.PutM
 	if err != nil {
 		return nil, err
 	}
-	if err := p.check(c); err != nil {
+	if err := p.check(c, a.now().Add(wire.MaxAhead)); err != nil {
 		return nil, err
 	}
 	if p.vault, err = p.checkVault(req, vaultVersion); err != nil {
@@ -132,7 +133,8 @@ func newestManifest(tx *store.Tx, user wire.UserID) (*signed.Manifest, error) {
 	return m, nil
 }
 
-func (p *publication) check(c wire.Caller) (err error) {
+// check decides whether the list may take the place of the newest one. latest is the latest date it may bear.
+func (p *publication) check(c wire.Caller, latest time.Time) (err error) {
 	if p.next.User != c.User {
 		return badManifest(signed.ErrUser)
 	}
@@ -146,8 +148,24 @@ func (p *publication) check(c wire.Caller) (err error) {
 		return staleManifest()
 	case p.change == signed.ChangeIdentity:
 		return badManifest(errors.New("its master key is another than the one of this account"))
+	case p.datedAfter(uint64(latest.UnixMilli())):
+		return badManifest(errors.New("the clock of this device is ahead of the place's. Set it, then try again"))
 	}
 	return nil
+}
+
+// datedAfter reports whether the list adds or removes a device after ms. What it repeats of its predecessor stands as it was taken.
+func (p *publication) datedAfter(ms uint64) bool {
+	for i := range p.next.Devices {
+		d, old := &p.next.Devices[i], (*signed.Device)(nil)
+		if p.prev != nil {
+			old = p.prev.Device(d.ID)
+		}
+		if (old == nil && d.Added > ms) || ((old == nil || old.Removed == 0) && d.Removed > ms) {
+			return true
+		}
+	}
+	return false
 }
 
 // checkVault returns the vault to store, if one came. Its version is signed in the manifest, so that an old vault cannot be slipped to a
@@ -234,18 +252,40 @@ func (a *Auth) followDevices(tx *store.Tx, c wire.Caller, p *publication) error 
 		if err := tx.SetDevice(d.ID, active, d.Ed25519); err != nil {
 			return err
 		}
-		if err := a.retire(tx, c.User, d.ID, active); err != nil {
+		if active {
+			continue
+		}
+		if err := outlivesItsOps(tx, c.User, d); err != nil {
+			return err
+		}
+		if err := a.retire(tx, c.User, d.ID); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// retire takes from a removed device what it had: prekeys nobody should seal to any more, and its sessions.
-func (a *Auth) retire(tx *store.Tx, user wire.UserID, id wire.DeviceID, active bool) error {
-	if active {
-		return nil
+// outlivesItsOps refuses to date a device's removal before an operation it has signed. Whoever verifies a channel's chain goes by these dates:
+// a link that its device seems to have signed too late would keep everybody who comes later out of the channel.
+func outlivesItsOps(tx *store.Tx, user wire.UserID, d *signed.Device) error {
+	bodies, err := tx.OpsBy(user)
+	if err != nil {
+		return err
 	}
+	for _, body := range bodies {
+		op, err := signed.ParseOp(body)
+		if err != nil {
+			return fmt.Errorf("read a stored operation: %w", err)
+		}
+		if op.Device == d.ID && op.Created >= d.Removed {
+			return badManifest(errors.New("it dates the removal of a device before changes that the device has made. Check the clock of this device, or try again in five minutes"))
+		}
+	}
+	return nil
+}
+
+// retire takes from a removed device what it had: prekeys nobody should seal to any more, and its sessions.
+func (a *Auth) retire(tx *store.Tx, user wire.UserID, id wire.DeviceID) error {
 	if err := tx.DropPrekeys(id); err != nil {
 		return err
 	}

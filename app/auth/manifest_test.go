@@ -3,8 +3,10 @@ package auth
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"chatalot/app/live"
 	"chatalot/app/store"
@@ -267,5 +269,69 @@ func TestOfTwoDevicesPublishingAtOnceOneHasToTryAgain(t *testing.T) {
 	}
 	if published != 1 || len(h.log("manifest")) != 2 {
 		t.Fatalf("%d were published", published)
+	}
+}
+
+func TestDatesOfADeviceListAreOfThisTime(t *testing.T) {
+	h, g := settled(t)
+	p := h.equip(g)
+	good := p.first(0, 0)
+	ahead := uint64((wire.MaxAhead + time.Second).Milliseconds())
+	p.manifest.Devices = nil
+	h.clock.advance(wire.MaxAhead + time.Second) // what add signs is from then
+	p.add(*p.caller.Device, p.device)
+	fast := p.first(0, 0)
+	h.clock.advance(-wire.MaxAhead - time.Second)
+	fast.Prekeys = good.Prekeys
+	_, err := h.PutManifest(t.Context(), p.caller, fast)
+	refused(t, err, wire.BadManifest)
+	h.clock.advance(time.Second)
+	if _, err := h.PutManifest(t.Context(), p.caller, fast); err != nil {
+		t.Fatal("as far ahead as is allowed:", err)
+	}
+
+	h.clock.advance(wire.MaxAhead)
+	second, _ := p.second()
+	if _, err := h.PutManifest(t.Context(), second.caller, wire.PutManifest{Manifest: p.encode(), Prekeys: second.prekeys(0, 0)}); err != nil {
+		t.Fatal(err)
+	}
+	p.next()
+	p.manifest.Device(*second.caller.Device).Removed = p.now() + ahead
+	_, err = h.PutManifest(t.Context(), p.caller, wire.PutManifest{Manifest: p.encode()})
+	refused(t, err, wire.BadManifest)
+	p.manifest.Device(*second.caller.Device).Removed = p.now() + ahead - 1000
+	if _, err := h.PutManifest(t.Context(), p.caller, wire.PutManifest{Manifest: p.encode()}); err != nil {
+		t.Fatal(err)
+	}
+	h.clock.advance(-24 * time.Hour) // the place's clock is set back: what it took before must not lock anybody out
+	p.next()
+	if _, err := h.PutManifest(t.Context(), p.caller, wire.PutManifest{Manifest: p.encode()}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A channel's chain is verified by everybody who joins it later, with these dates.
+func TestARemovalIsNotDatedBeforeWhatTheDeviceSigned(t *testing.T) {
+	h, g := settled(t)
+	p := h.publish(g, 0, 0)
+	second, _ := p.second()
+	if _, err := h.PutManifest(t.Context(), second.caller, wire.PutManifest{Manifest: p.encode(), Prekeys: second.prekeys(0, 0)}); err != nil {
+		t.Fatal(err)
+	}
+	op := signed.Op{Actor: p.caller.User, Device: *second.caller.Device, Created: p.now() + 1000, Type: signed.OpCreate, Policy: signed.PolicyPublic,
+		Nonce: [16]byte{1}, Targets: []signed.Target{{User: p.caller.User, Role: signed.RoleAdmin}}}
+	if err := op.Sign(second.device); err != nil {
+		t.Fatal(err)
+	}
+	h.write(func(tx *store.Tx) error {
+		return errors.Join(tx.CreateConversation(op.Conv(), "channel"), tx.AppendOp(op.Conv(), 0, op.Actor, op.Encode(), 1))
+	})
+	p.next()
+	p.manifest.Device(*second.caller.Device).Removed = op.Created
+	_, err := h.PutManifest(t.Context(), p.caller, wire.PutManifest{Manifest: p.encode()})
+	refused(t, err, wire.BadManifest)
+	p.manifest.Device(*second.caller.Device).Removed = op.Created + 1
+	if _, err := h.PutManifest(t.Context(), p.caller, wire.PutManifest{Manifest: p.encode()}); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -12,15 +12,7 @@ import (
 // Me is the caller's own account.
 func (a *Auth) Me(ctx context.Context, c wire.Caller) (me wire.Me, err error) {
 	err = a.store.Read(ctx, func(tx *store.Tx) error {
-		user, err := tx.User(c.User)
-		if err != nil {
-			return err
-		}
-		me.User, me.DeviceID = user.Wire(), c.Device
-		if me.HasKeys, err = tx.HasKeys(c.User); err != nil {
-			return err
-		}
-		me.VaultVersion, err = tx.VaultVersion(c.User)
+		me, err = tx.Me(c.User, c.Device)
 		return err
 	})
 	if err != nil {
@@ -31,7 +23,7 @@ func (a *Auth) Me(ctx context.Context, c wire.Caller) (me wire.Me, err error) {
 
 // ChangeMe changes the caller's own account and tells everybody they share a community with.
 func (a *Auth) ChangeMe(ctx context.Context, c wire.Caller, req wire.MeChange) (out wire.User, err error) {
-	name, err := displayName("display_name", req.DisplayName)
+	name, err := wire.CleanName("display_name", req.DisplayName)
 	if err != nil {
 		return out, err
 	}

@@ -19,6 +19,8 @@ import (
 const (
 	minPassword = 10  // characters
 	maxPassword = 128 // bytes, after normalising
+
+	maxTypedPassword = 4 * maxPassword // bytes; composed otherwise (NFD) a password is longer
 )
 
 // Argon2id as RFC 9106 names its parameters; OWASP's smallest recommended set, which a Raspberry Pi can afford.
@@ -55,8 +57,9 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 
 // verify reports whether phc is the password's hash. An empty phc stands for an unknown name: the answer is no, after the same work.
 func (h *hasher) verify(ctx context.Context, password, phc string) (bool, error) {
-	known := phc != ""
+	known := phc != "" && len(password) <= maxTypedPassword
 	if !known {
+		password = "" // after one that nobody can have: strangers could otherwise have a megabyte normalised
 		phc = h.dummy
 	}
 	p, err := decodeHash(phc)

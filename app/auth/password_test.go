@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 func TestOnlyTheRightPasswordFits(t *testing.T) {
@@ -93,5 +95,26 @@ func TestPasswordLengthsAreBounded(t *testing.T) {
 		if err := newPassword(p); (err == nil) != want {
 			t.Errorf("%d bytes: %v", len(p), err)
 		}
+	}
+}
+
+func TestAMegabyteIsNotWorkedOnForAStranger(t *testing.T) {
+	h, long := newHasher(), strings.Repeat("x", maxTypedPassword+1)
+	hash, err := h.hash(t.Context(), long)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := h.verify(t.Context(), long, hash); ok || err != nil {
+		t.Fatal("it was worked on:", ok, err)
+	}
+	if _, err := username(strings.Repeat("\ufdfa", 1<<18)); err == nil {
+		t.Fatal("taken as a sign-in name")
+	}
+	decomposed := strings.Repeat("e\u0301\u0323", 40) // 200 bytes as typed, 120 as stored
+	if hash, err = h.hash(t.Context(), norm.NFC.String(decomposed)); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := h.verify(t.Context(), decomposed, hash); !ok || err != nil {
+		t.Fatal("a password that a keyboard composes otherwise:", ok, err)
 	}
 }

@@ -23,9 +23,6 @@ const (
 func IssueSetupToken(ctx context.Context, s *store.Store) (Secret, error) {
 	token := random(setupBytes)
 	err := s.Write(ctx, func(tx *store.Tx) error {
-		if err := tx.CreatePlace([16]byte(random(16))); err != nil {
-			return err
-		}
 		place, err := tx.Place()
 		if err != nil {
 			return err
@@ -51,7 +48,7 @@ func (a *Auth) Setup(ctx context.Context, req wire.SetupRequest, agent string) (
 	if err := a.store.Read(ctx, func(tx *store.Tx) error { return checkSetupToken(tx, req.Token) }); err != nil {
 		return Grant{}, err
 	}
-	placeName, err := displayName("place_name", req.PlaceName)
+	placeName, err := wire.CleanName("place_name", req.PlaceName)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -113,7 +110,7 @@ func (a *Auth) newUser(ctx context.Context, in applicant, role wire.PlaceRole, f
 	if user.Username, err = username(in.username); err != nil {
 		return user, err
 	}
-	if user.DisplayName, err = displayName("display_name", in.displayName); err != nil {
+	if user.DisplayName, err = wire.CleanName("display_name", in.displayName); err != nil {
 		return user, err
 	}
 	if err := newPassword(in.password, user.Username, user.DisplayName); err != nil {

@@ -27,7 +27,6 @@ const (
 	ReadConversation                   // Conversation: messages, read marker
 	SendMessage                        // Conversation; also typing
 	OpenDM                             // User
-	SeeUser                            // User
 )
 
 // Object is what an action is done to. Which fields count stands beside the actions.
@@ -81,8 +80,6 @@ func allowed(action Action, s Standing) error {
 			return wire.FailField("user_id", "This is you: choose somebody else.")
 		}
 		return orMissing(s.Acquainted)
-	case SeeUser:
-		return orMissing(s.Self || s.Acquainted)
 	}
 	return fmt.Errorf("action %d has no rule", action)
 }
@@ -154,7 +151,7 @@ func orConflict(ok bool, message string) error {
 func standing(tx *store.Tx, who wire.Caller, action Action, o Object) (s Standing, err error) {
 	s.Self = o.User == who.User
 	switch action {
-	case OpenDM, SeeUser:
+	case OpenDM:
 		s.Acquainted, err = tx.Acquainted(who.User, o.User)
 		return s, err
 	case SeeChannel, ManageChannel, AppendOp, ReadConversation, SendMessage:

@@ -76,10 +76,7 @@ func TestRights(t *testing.T) {
 	check(t, OpenDM, "stranger", Standing{}, n)
 	check(t, OpenDM, "acquainted", Standing{Acquainted: true}, y)
 	check(t, OpenDM, "self", Standing{Acquainted: true, Self: true}, b)
-	check(t, SeeUser, "stranger", Standing{}, n)
-	check(t, SeeUser, "acquainted", Standing{Acquainted: true}, y)
-	check(t, SeeUser, "self", Standing{Self: true}, y)
-	for action := SeeCommunity; action <= SeeUser; action++ {
+	for action := SeeCommunity; action <= OpenDM; action++ {
 		if err := allowed(action, Standing{}); err == nil {
 			t.Errorf("action %d is allowed to anybody", action)
 		} else if _, ok := errors.AsType[*wire.Error](err); !ok {

@@ -26,7 +26,7 @@ func (c *Chat) CreateChannel(ctx context.Context, who wire.Caller, group wire.Gr
 	}
 	return write(ctx, c, func(tx *store.Tx) (wire.Channel, error) {
 		if known, err := tx.Op(op.Conv(), 0); err == nil && bytes.Equal(known.Op, in.Op) {
-			return tx.Channel(op.Conv(), who.User)
+			return seeChannel(tx, who, op.Conv())
 		}
 		g, err := roomForChannel(tx, who, group)
 		if err != nil {
@@ -128,12 +128,14 @@ func tellChannel(tx *store.Tx, ch wire.Channel) error {
 
 // Channel reads a channel as the caller may see it.
 func (c *Chat) Channel(ctx context.Context, who wire.Caller, id wire.ConvID) (wire.Channel, error) {
-	return read(ctx, c, func(tx *store.Tx) (wire.Channel, error) {
-		if err := Can(tx, who, SeeChannel, Object{Conversation: id}); err != nil {
-			return wire.Channel{}, err
-		}
-		return tx.Channel(id, who.User)
-	})
+	return read(ctx, c, func(tx *store.Tx) (wire.Channel, error) { return seeChannel(tx, who, id) })
+}
+
+func seeChannel(tx *store.Tx, who wire.Caller, id wire.ConvID) (wire.Channel, error) {
+	if err := Can(tx, who, SeeChannel, Object{Conversation: id}); err != nil {
+		return wire.Channel{}, err
+	}
+	return tx.Channel(id, who.User)
 }
 
 // ChangeChannel sets a channel's name or topic; what is absent stays.

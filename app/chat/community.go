@@ -11,6 +11,7 @@ import (
 // What one place may hold. A family or a club stays far below; what is above only makes every list slow.
 const (
 	maxCommunities = 200 // in a place
+	maxOwned       = 20  // communities of one owner: nobody can take all of a place's
 	maxGroups      = 100 // in a community
 	maxChannels    = 500 // in a community
 )
@@ -36,17 +37,6 @@ func read[T any](ctx context.Context, c *Chat, fn func(*store.Tx) (T, error)) (v
 	return v, err
 }
 
-// User reads a person one may know of.
-func (c *Chat) User(ctx context.Context, who wire.Caller, id wire.UserID) (wire.User, error) {
-	return read(ctx, c, func(tx *store.Tx) (wire.User, error) {
-		if err := Can(tx, who, SeeUser, Object{User: id}); err != nil {
-			return wire.User{}, err
-		}
-		u, err := tx.User(id)
-		return u.Wire(), orGone(err)
-	})
-}
-
 // CreateCommunity makes a community that the caller owns, with one group in it.
 func (c *Chat) CreateCommunity(ctx context.Context, who wire.Caller, in wire.Named) (wire.Community, error) {
 	name, err := wire.CleanName("name", in.Name)
@@ -60,6 +50,13 @@ func (c *Chat) CreateCommunity(ctx context.Context, who wire.Caller, in wire.Nam
 		}
 		if n >= maxCommunities {
 			return wire.Community{}, wire.Fail(wire.LimitReached, fmt.Sprintf("This place holds %d communities already, as many as it can.", n))
+		}
+		owned, err := tx.CountOwned(who.User)
+		if err != nil {
+			return wire.Community{}, err
+		}
+		if owned >= maxOwned {
+			return wire.Community{}, wire.Fail(wire.LimitReached, fmt.Sprintf("You own %d communities already. Delete one first.", owned))
 		}
 		return tx.CreateCommunity(name, who.User)
 	})

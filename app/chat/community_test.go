@@ -285,6 +285,15 @@ func TestDirectConversationIsOneForTwo(t *testing.T) {
 	wants(t, err, wire.NotFound)
 	_, _, err = h.OpenDM(t.Context(), ann.Caller, wire.NewDM{UserID: ann.User})
 	wants(t, err, wire.BadRequest)
-	_, err = h.User(t.Context(), eve.Caller, ann.User)
-	wants(t, err, wire.NotFound)
+}
+
+func TestNobodyTakesAllCommunitiesOfAPlace(t *testing.T) {
+	h := newHouse(t)
+	ann, bob := h.person("ann"), h.person("bob")
+	for range maxOwned {
+		h.community(ann)
+	}
+	_, err := h.CreateCommunity(t.Context(), ann.Caller, wire.Named{Name: "One more"})
+	wants(t, err, wire.LimitReached)
+	h.community(bob)
 }

@@ -4,16 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"time"
 
 	"chatalot/app/store"
 	"chatalot/app/wire"
 	"chatalot/app/wire/signed"
 )
-
-// maxAhead is how far ahead of this server's clock a device may date an operation. Its date decides whether it still counts once the device
-// is removed: one from the future could never be verified by anybody who joins after that.
-const maxAhead = 5 * time.Minute
 
 // badOp refuses an operation with a reason that is a sentence or a clause.
 func badOp(why error) error {
@@ -29,7 +24,7 @@ func (c *Chat) parseOp(who wire.Caller, raw []byte) (*signed.Op, error) {
 	if who.Device == nil || op.Actor != who.User || op.Device != *who.Device {
 		return nil, badOp(errors.New("It must be signed by the device that sends it."))
 	}
-	if op.Created > uint64(c.now().Add(maxAhead).UnixMilli()) {
+	if op.Created > uint64(c.now().Add(wire.MaxAhead).UnixMilli()) {
 		return nil, badOp(errors.New("The clock of this device is ahead of the place's. Set it, then try again."))
 	}
 	return op, nil
@@ -69,7 +64,7 @@ func (c *Chat) AppendOp(ctx context.Context, who wire.Caller, id wire.ConvID, in
 	}
 	return write(ctx, c, func(tx *store.Tx) (wire.OpRecord, error) {
 		if known, err := tx.Op(id, int64(op.N)); err == nil && bytes.Equal(known.Op, in.Op) {
-			return withEpoch(tx, known)
+			return again(tx, who, known, op.Type)
 		}
 		if err := Can(tx, who, AppendOp, Object{Conversation: id}); err != nil {
 			return wire.OpRecord{}, err
@@ -78,9 +73,15 @@ func (c *Chat) AppendOp(ctx context.Context, who wire.Caller, id wire.ConvID, in
 	})
 }
 
-// withEpoch completes the answer to an operation that was sent before. The device that signed it may have left with it, so this asks for no
-// right: the bytes are its own.
-func withEpoch(tx *store.Tx, r wire.OpRecord) (wire.OpRecord, error) {
+// again answers an operation that was sent before, with the channel's epoch for those who may see it. Who has left a private channel may not
+// any more, and learns only that the leaving was taken.
+func again(tx *store.Tx, who wire.Caller, r wire.OpRecord, typ signed.OpType) (wire.OpRecord, error) {
+	if err := Can(tx, who, SeeChannel, Object{Conversation: r.ConversationID}); err != nil {
+		if _, refused := errors.AsType[*wire.Error](err); refused && typ == signed.OpLeave {
+			return r, nil
+		}
+		return wire.OpRecord{}, err
+	}
 	ops, err := tx.Ops(r.ConversationID, r.N)
 	r.Epochs = []wire.ConvEpoch{{ConversationID: r.ConversationID, Epoch: ops.Epoch}}
 	return r, err

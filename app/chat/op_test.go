@@ -296,3 +296,28 @@ func same(t *testing.T, theirs group.State, ours chain) {
 		t.Fatalf("members hold %+v, the server %+v", theirs, ours)
 	}
 }
+
+// Sending an operation again is no way back to a channel that one may not see any more.
+func TestFormerMemberLearnsNothingBySendingOldOperationsAgain(t *testing.T) {
+	h, ann, bob, carl, ch := club(t)
+	create := wire.NewChannel{Name: "secret", Op: bob.create(signed.PolicyPrivate, ann)}
+	own, err := h.CreateChannel(t.Context(), bob.Caller, ch.GroupID, create)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := bob.op(own.ID, signed.OpAdd, targets(signed.RoleAdmin, carl))
+	if _, err := h.AppendOp(t.Context(), bob.Caller, own.ID, wire.NewOp{Op: old}); err != nil {
+		t.Fatal(err)
+	}
+	leave := bob.op(own.ID, signed.OpLeave, nil)
+	if _, err := h.AppendOp(t.Context(), bob.Caller, own.ID, wire.NewOp{Op: leave}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.CreateChannel(t.Context(), bob.Caller, ch.GroupID, create)
+	wants(t, err, wire.NotFound)
+	_, err = h.AppendOp(t.Context(), bob.Caller, own.ID, wire.NewOp{Op: old})
+	wants(t, err, wire.NotFound)
+	if again, err := h.AppendOp(t.Context(), bob.Caller, own.ID, wire.NewOp{Op: leave}); err != nil || again.Epochs != nil {
+		t.Fatalf("%+v, %v", again, err)
+	}
+}

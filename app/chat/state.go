@@ -14,11 +14,13 @@ func (c *Chat) State(ctx context.Context, who wire.Caller) (wire.State, error) {
 		if s.Cursor, err = tx.Cursor(); err != nil {
 			return s, err
 		}
-		if s.Place, err = c.place(tx); err != nil {
+		place, err := tx.Place()
+		if err != nil {
 			return s, err
 		}
-		if s.Me, err = me(tx, who); err != nil {
-			return s, err
+		s.Place = place.Wire(c.version)
+		if s.Me, err = tx.Me(who.User, who.Device); err != nil {
+			return s, orGone(err)
 		}
 		if err := lists(tx, who.User, &s); err != nil {
 			return s, err
@@ -59,22 +61,4 @@ func lists(tx *store.Tx, user wire.UserID, s *wire.State) (err error) {
 	}
 	s.Manifests, err = tx.ManifestsFor(user)
 	return err
-}
-
-func (c *Chat) place(tx *store.Tx) (wire.Place, error) {
-	p, err := tx.Place()
-	return wire.Place{Name: p.Name, Registration: p.Registration, SetUp: p.SetUp(), Version: c.version}, err
-}
-
-func me(tx *store.Tx, who wire.Caller) (wire.Me, error) {
-	u, err := tx.User(who.User)
-	if err != nil {
-		return wire.Me{}, orGone(err)
-	}
-	m := wire.Me{User: u.Wire(), DeviceID: who.Device}
-	if m.HasKeys, err = tx.HasKeys(who.User); err != nil {
-		return m, err
-	}
-	m.VaultVersion, err = tx.VaultVersion(who.User)
-	return m, err
 }

@@ -61,10 +61,10 @@ func (c *Config) checkPublicURL() string {
 		return ""
 	}
 	u, err := url.Parse(c.PublicURL)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+	if err != nil || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http") {
 		return fmt.Sprintf("%q is not an address like https://chat.example.org", c.PublicURL)
 	}
-	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+	if strings.TrimSuffix(c.PublicURL, "/") != u.Scheme+"://"+u.Host {
 		return fmt.Sprintf("%q has more than a scheme and a host: a place stands at the root of its own name", c.PublicURL)
 	}
 	if u.Host != strings.ToLower(u.Host) {

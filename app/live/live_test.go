@@ -258,3 +258,21 @@ func BenchmarkIdleDevice(b *testing.B) {
 	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(b.N), "B/device")
 	runtime.KeepAlive(subs)
 }
+
+// Whether somebody may still hear of a conversation is unknown from the commit that changed it until their view has been read again.
+func TestNothingIsWhisperedWhileMembershipChanges(t *testing.T) {
+	h := New()
+	s := connect(h, ann, inConv(0))
+	for s.Take(1).Whisper != nil {
+	}
+	h.Append(nil, []wire.UserID{ann})
+	h.Whisper(conv, bob, wire.Frame{T: "typing"})
+	gen := s.Take(1).Stale
+	if gen == 0 {
+		t.Fatal("the view counts as fresh")
+	}
+	s.SetView(View{User: ann}, gen)
+	if w := s.Take(1).Whisper; w != nil {
+		t.Fatalf("heard %s", w)
+	}
+}

@@ -178,7 +178,8 @@ func (s *Sub) sameDevice(c wire.Caller) bool {
 	return s.caller.Device == nil && s.caller.Session == c.Session
 }
 
-// Whisper sends f once to everyone connected who is in the conversation, but for one person.
+// Whisper sends f once to everyone connected who is in the conversation, but for one person, and for those whose memberships are changing just
+// now: they may not be in it any more.
 func (h *Hub) Whisper(conv wire.ConvID, except wire.UserID, f wire.Frame) {
 	frame, err := json.Marshal(f)
 	if err != nil {
@@ -187,7 +188,7 @@ func (h *Hub) Whisper(conv wire.ConvID, except wire.UserID, f wire.Frame) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, p := range h.inConv[conv] {
-		if p.id != except {
+		if p.id != except && p.loaded == p.gen {
 			p.hear(frame)
 		}
 	}

@@ -123,6 +123,12 @@ func (tx *Tx) CountCommunities() (n int, err error) {
 	return n, err
 }
 
+// CountOwned counts the communities that a person owns.
+func (tx *Tx) CountOwned(user wire.UserID) (n int, err error) {
+	err = tx.get([]any{&n}, "SELECT count(*) FROM community_member WHERE user_id = ? AND role = 'owner'", user[:])
+	return n, err
+}
+
 const selectMember = `SELECT m.community_id, m.role, u.id, u.username, u.display_name, u.role
 	FROM community_member m JOIN user u ON u.id = m.user_id `
 

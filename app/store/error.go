@@ -6,6 +6,8 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"chatalot/app/wire"
 )
 
 // Why a database was not opened. Each arrives wrapped in one sentence for the operator; the caller chooses an exit status by errors.Is.
@@ -22,9 +24,9 @@ var (
 	ErrNotFound = errors.New("no such row")
 	ErrClosed   = errors.New("the database is closed")
 	ErrBroken   = errors.New("the database failed; the process must start again")
-	ErrFull     = errors.New("the disk is full")
-	ErrBusy     = errors.New("another process keeps the database busy")
-	ErrTaken    = errors.New("already taken") // a UNIQUE rule of the schema was hit
+	ErrFull     = errors.New("the disk is full")                        // with a *wire.Error for the person
+	ErrBusy     = errors.New("another process keeps the database busy") // likewise
+	ErrTaken    = errors.New("already taken")                           // a UNIQUE rule of the schema was hit
 )
 
 // openError is one clear line for the operator with the sentinel behind it.
@@ -65,9 +67,9 @@ func plain(err error) error {
 	case c == sqlite3.SQLITE_CONSTRAINT_UNIQUE || c == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
 		return errors.Join(ErrTaken, err)
 	case c&0xff == sqlite3.SQLITE_FULL:
-		return errors.Join(ErrFull, err)
+		return errors.Join(wire.Fail(wire.Unavailable, "The disk of this place is full, so nothing can be saved. Ask whoever runs it to make room."), ErrFull, err)
 	case c&0xff == sqlite3.SQLITE_BUSY:
-		return errors.Join(ErrBusy, err)
+		return errors.Join(wire.Fail(wire.Unavailable, "This place is busy. Try again in a moment."), ErrBusy, err)
 	}
 	return err
 }

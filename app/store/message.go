@@ -38,11 +38,6 @@ func (tx *Tx) ReceivingDevices(id wire.ConvID) (map[wire.DeviceID]wire.UserID, e
 
 const messageColumns = "m.seq, m.conversation_id, m.message_id, m.sender_user, m.sender_device, m.epoch, m.ciphertext, m.created_at"
 
-func scanMessage(s scanner) (m wire.Message, err error) {
-	err = s.Scan(messageFields(&m)...)
-	return m, err
-}
-
 func messageFields(m *wire.Message) []any {
 	return []any{&m.Seq, fixed(m.ConversationID[:]), fixed(m.MessageID[:]), fixed(m.SenderUser[:]), fixed(m.SenderDevice[:]), &m.Epoch,
 		(*[]byte)(&m.Ciphertext), &m.CreatedAt}

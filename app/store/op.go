@@ -24,6 +24,14 @@ func (tx *Tx) Op(id wire.ConvID, n int64) (wire.OpRecord, error) {
 	return one(tx, scanOp, "SELECT conversation_id, n, body FROM op WHERE conversation_id = ? AND n = ?", id[:], n)
 }
 
+// OpsBy lists the operations of one person in all channels, encoded.
+func (tx *Tx) OpsBy(actor wire.UserID) ([][]byte, error) {
+	return many(tx, func(s scanner) (body []byte, err error) {
+		err = s.Scan(&body)
+		return body, err
+	}, "SELECT body FROM op WHERE actor = ?", actor[:])
+}
+
 // Ops lists the operations of a chain after number n, the conversation's epoch, and the device lists it takes to verify the whole chain.
 func (tx *Tx) Ops(id wire.ConvID, after int64) (o wire.Ops, err error) {
 	if err = tx.get([]any{&o.Epoch}, "SELECT epoch FROM conversation WHERE id = ?", id[:]); err != nil {

@@ -1,10 +1,6 @@
 package store
 
-import (
-	"fmt"
-
-	"chatalot/app/wire"
-)
+import "chatalot/app/wire"
 
 // Place is this installation's row.
 type Place struct {
@@ -20,7 +16,12 @@ type Place struct {
 // SetUp reports whether the first account exists.
 func (p Place) SetUp() bool { return p.SetUpAt > 0 }
 
-// Place reads the place: ErrNotFound before CreatePlace.
+// Wire is the place as a stranger sees it; version is the program's.
+func (p Place) Wire(version string) wire.Place {
+	return wire.Place{Name: p.Name, Registration: p.Registration, SetUp: p.SetUp(), Version: version}
+}
+
+// Place reads the place; schema.sql has made its row.
 func (tx *Tx) Place() (Place, error) {
 	return one(tx, scanPlace, `SELECT instance_id, name, registration, coalesce(set_up_at, 0), setup_hash, coalesce(setup_expires, 0), key_fingerprint
 		FROM place WHERE id = 1`)
@@ -29,14 +30,6 @@ func (tx *Tx) Place() (Place, error) {
 func scanPlace(s scanner) (p Place, err error) {
 	err = s.Scan(fixed(p.Instance[:]), &p.Name, &p.Registration, &p.SetUpAt, orZero(p.SetupHash[:]), &p.SetupExpires, orZero(p.KeyFingerprint[:]))
 	return p, err
-}
-
-// CreatePlace makes the place's row unless it is there.
-func (tx *Tx) CreatePlace(instance [16]byte) error {
-	if _, err := tx.exec("INSERT INTO place (id, instance_id) VALUES (1, ?) ON CONFLICT DO NOTHING", instance[:]); err != nil {
-		return fmt.Errorf("create the place: %w", err)
-	}
-	return nil
 }
 
 // SetSetupToken keeps the hash of the one setup token that is good until expires (Unix ms).

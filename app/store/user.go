@@ -50,6 +50,20 @@ func (tx *Tx) User(id wire.UserID) (User, error) {
 	return one(tx, scanUser, "SELECT "+userColumns+" FROM user WHERE id = ?", id[:])
 }
 
+// Me reads an account as its owner sees it on a device, nil while the login has none.
+func (tx *Tx) Me(id wire.UserID, device *wire.DeviceID) (wire.Me, error) {
+	user, err := tx.User(id)
+	if err != nil {
+		return wire.Me{}, err
+	}
+	me := wire.Me{User: user.Wire(), DeviceID: device}
+	if me.HasKeys, err = tx.HasKeys(id); err != nil {
+		return me, err
+	}
+	me.VaultVersion, err = tx.VaultVersion(id)
+	return me, err
+}
+
 // UserByUsername reads the account of a sign-in name in its stored form: ErrNotFound when there is none.
 func (tx *Tx) UserByUsername(username string) (User, error) {
 	return one(tx, scanUser, "SELECT "+userColumns+" FROM user WHERE username = ?", username)

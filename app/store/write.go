@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -115,9 +116,22 @@ func (s *Store) commitBatch(batch []*job) []*job {
 		if err != nil {
 			j.err = err
 		}
+	}
+	s.warnIfRefused(batch)
+	for _, j := range batch {
 		close(j.done)
 	}
 	return batch
+}
+
+// warnIfRefused tells the operator, once for a batch, what only the operator can mend; the people concerned are told by their answers.
+func (s *Store) warnIfRefused(batch []*job) {
+	for _, j := range batch {
+		if errors.Is(j.err, ErrFull) || errors.Is(j.err, ErrBusy) {
+			s.log.Error("writes are refused", "err", j.err)
+			return
+		}
+	}
 }
 
 // runBatch runs jobs until none waits or time is up. An error means that the transaction as a whole is lost.

@@ -21,6 +21,7 @@ import (
 
 const (
 	maxBody = 1 << 20 // every JSON body; nothing larger is taken anywhere
+	maxList = 1000    // entries of any list: a body of nothing else would keep a small machine busy for seconds
 	// A body must keep coming at bodyChunk per bodyWindow, or the connection is cut: slow bodies hold memory (SECURITY.md T22).
 	bodyChunk  = 64 << 10
 	bodyWindow = 5 * time.Second
@@ -192,6 +193,9 @@ func fillSlice(d *json.Decoder, token json.Token, v reflect.Value, path string) 
 		return wrong(path, "must be a list")
 	}
 	for i := 0; d.More(); i++ {
+		if i == maxList {
+			return wrong(path, fmt.Sprintf("has more than %d entries", maxList))
+		}
 		element := reflect.New(v.Type().Elem()).Elem()
 		if err := fill(d, element, fmt.Sprintf("%s[%d]", path, i)); err != nil {
 			return err

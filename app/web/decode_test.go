@@ -88,6 +88,18 @@ func TestDecodeTakesWhatIsRight(t *testing.T) {
 	}
 }
 
+func TestEndlessListsAreNotReadToTheirEnd(t *testing.T) {
+	var req wire.PutPrekeys
+	body := `{"prekeys":[` + strings.Repeat(`"",`, maxList-1) + `""`
+	if err := unmarshal([]byte(body+"]}"), &req); err != nil || len(req.Prekeys) != maxList {
+		t.Fatal(len(req.Prekeys), err)
+	}
+	err := unmarshal([]byte(body+`,"",!`), &req) // the fault behind the bound is not met
+	if refusal, ok := errors.AsType[*wire.Error](err); !ok || refusal.Field != "prekeys" {
+		t.Fatal(err)
+	}
+}
+
 func TestLongUnknownNamesAreCutShort(t *testing.T) {
 	err := unmarshal([]byte(`{"`+strings.Repeat("é", 5000)+`":1}`), &wire.Named{})
 	if fault, ok := errors.AsType[*wire.Error](err); !ok || len(fault.Message) > 200 {

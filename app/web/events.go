@@ -109,6 +109,7 @@ type device struct {
 	face    *Face
 	conn    *websocket.Conn
 	known   func()
+	release func() // once it counts among its person's
 	who     wire.Caller
 	expires atomic.Int64 // of the token, Unix ms
 }
@@ -123,6 +124,9 @@ func (d *device) serve(stopping context.Context) {
 	var other sync.WaitGroup
 	other.Go(func() { stream = d.begin(ctx) }) // its stack grows by what it calls, and is gone when the long waiting begins
 	other.Wait()
+	if d.release != nil {
+		defer d.release()
+	}
 	if stream == nil {
 		return
 	}
@@ -139,6 +143,10 @@ func (d *device) serve(stopping context.Context) {
 func (d *device) begin(ctx context.Context) *chat.Stream {
 	first, err := d.firstFrame()
 	if err != nil {
+		return nil
+	}
+	if d.release, err = d.face.sockets.hold(d.who.User); err != nil {
+		d.end(websocket.StatusTryAgainLater, "this account has too many connections at once")
 		return nil
 	}
 	stream, err := d.follow(ctx, first)

@@ -396,3 +396,62 @@ func (p *testPlace) presence(q *person) wire.Presence {
 	}
 	return wire.Offline
 }
+
+func TestOnePersonHasAtMostSoManyStreams(t *testing.T) {
+	p := newPlace(t)
+	root := p.setUp()
+	var releases []func()
+	for range maxStreams {
+		release, err := p.face.sockets.hold(root.in.User.ID)
+		check(t, err)
+		releases = append(releases, release)
+	}
+	if got := root.call("GET", "/api/sync", nil); got.code() != wire.TooMany || got.header.Get("Retry-After") == "" {
+		t.Errorf("a sync too many: %d %s", got.status, got.body)
+	}
+	l := p.connect()
+	l.say(wire.AuthFrame{T: "auth", Token: root.in.AccessToken})
+	if code := l.closed(); code != websocket.StatusTryAgainLater {
+		t.Errorf("a socket too many: %d", code)
+	}
+	for _, release := range releases {
+		release()
+	}
+	into[wire.SyncPage](t, root.call("GET", "/api/sync", nil))
+	l, _ = root.listen(nil)
+	l.conn.CloseNow()
+}
+
+func TestSigningOutEndsAWaitingSync(t *testing.T) {
+	p := newPlace(t)
+	root := p.setUp()
+	page := into[wire.SyncPage](t, root.call("GET", "/api/sync?limit=500", nil))
+	got := make(chan answer, 1)
+	go func() { got <- root.call("GET", fmt.Sprintf("/api/sync?after=%d&wait=30", page.Cursor), nil) }()
+	p.waits(root)
+	if out := root.call("POST", "/api/auth/logout", nil); out.status != 204 {
+		t.Fatalf("%d %s", out.status, out.body)
+	}
+	if a := <-got; a.status != 401 || a.code() != wire.SessionEnded {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+	if strings.Contains(p.log.String(), "request failed") {
+		t.Error("it was logged as a failure")
+	}
+}
+
+// waits returns once the person has a stream.
+func (p *testPlace) waits(q *person) {
+	p.t.Helper()
+	for began := time.Now(); ; runtime.Gosched() {
+		p.face.sockets.mu.Lock()
+		n := p.face.sockets.streams[q.in.User.ID]
+		p.face.sockets.mu.Unlock()
+		if n > 0 {
+			return
+		}
+		if time.Since(began) > patience {
+			p.t.Fatal("no stream came")
+		}
+	}
+}

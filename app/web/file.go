@@ -134,6 +134,9 @@ func (all *files) serve(w http.ResponseWriter, r *http.Request, name string) err
 	if err != nil || !ok {
 		return fmt.Errorf("open %s: not a file that can be sought in (%w)", name, err)
 	}
+	for _, unused := range []string{"Range", "If-Range", "If-Match", "If-Unmodified-Since"} {
+		r.Header.Del(unused) // a web app is fetched whole; what ServeContent answers to these has not the one shape of errors
+	}
 	w.Header().Set("Content-Length", strconv.FormatInt(info.Size(), 10)) // ServeContent leaves it out of what is encoded
 	http.ServeContent(w, r, "", time.Time{}, content)
 	return nil

@@ -233,6 +233,11 @@ func TestFiles(t *testing.T) {
 		if again.status != http.StatusNotModified || len(again.body) != 0 {
 			t.Errorf("%s asked again: %d", c.path, again.status)
 		}
+		for name, value := range map[string]string{"Range": "bytes=9999-", "If-Match": `"x"`} {
+			if whole := p.call("GET", c.path, "", nil, c.edit, header(name, value)); whole.status != 200 || string(whole.body) != c.body {
+				t.Errorf("%s with %s: %d %q", c.path, name, whole.status, whole.body)
+			}
+		}
 		head := p.call("HEAD", c.path, "", nil, c.edit)
 		if head.status != 200 || head.header.Get("Content-Length") != fmt.Sprint(len(c.body)) {
 			t.Errorf("HEAD %s: %d %v", c.path, head.status, head.header)

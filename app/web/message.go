@@ -9,12 +9,8 @@ import (
 	"chatalot/app/wire"
 )
 
-// The most that one page of messages or events holds.
-const (
-	maxMessages = 200
-	maxEvents   = 500
-	maxWait     = 30 // seconds a sync waits for news
-)
+// anyCount is the bound here for what package chat bounds with a sentence of its own.
+const anyCount = 1 << 20
 
 func (f *Face) state(w http.ResponseWriter, r *http.Request, who wire.Caller) error {
 	state, err := f.chat.State(r.Context(), who)
@@ -47,7 +43,7 @@ func (f *Face) messages(w http.ResponseWriter, r *http.Request, who wire.Caller)
 	if err != nil {
 		return err
 	}
-	limit, err := number(values, "limit", 0, 1, maxMessages)
+	limit, err := number(values, "limit", 0, 1, anyCount)
 	if err != nil {
 		return err
 	}
@@ -83,7 +79,8 @@ func (f *Face) setPresence(w http.ResponseWriter, r *http.Request, who wire.Call
 	return done(w, f.chat.SetPresence(r.Context(), who, req))
 }
 
-// sync is the socket for programs without one. It ends early when the place stops.
+// sync is the socket for programs without one. It ends early when the place stops. The token is asked again after the waiting: what came
+// meanwhile is not for a session that ended meanwhile.
 func (f *Face) sync(w http.ResponseWriter, r *http.Request, who wire.Caller) error {
 	values, err := query(r, "after", "limit", "wait")
 	if err != nil {
@@ -93,17 +90,25 @@ func (f *Face) sync(w http.ResponseWriter, r *http.Request, who wire.Caller) err
 	if err != nil {
 		return err
 	}
-	limit, err := number(values, "limit", 0, 1, maxEvents)
+	limit, err := number(values, "limit", 0, 1, anyCount)
 	if err != nil {
 		return err
 	}
-	wait, err := number(values, "wait", 0, 0, maxWait)
+	wait, err := number(values, "wait", 0, 0, anyCount)
 	if err != nil {
 		return err
 	}
+	release, err := f.sockets.hold(who.User)
+	if err != nil {
+		return err
+	}
+	defer release()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(f.sockets.ctx, cancel)()
 	page, err := f.chat.Sync(ctx, who, after, int(limit), time.Duration(wait)*time.Second)
+	if _, _, ended := f.auth.Authenticate(bearer(r)); ended != nil {
+		return ended
+	}
 	return f.reply(w, http.StatusOK, page, err)
 }

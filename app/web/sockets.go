@@ -15,7 +15,10 @@ const (
 	maxUnknown     = 200
 )
 
-// sockets owns every open socket: it counts those that are unknown, and ends all when the place stops.
+// maxStreams is how many sockets and waiting syncs one person may have. Their twenty sessions leave room for connections that are about to end.
+const maxStreams = 64
+
+// sockets owns every open socket: it counts those that are unknown and those of each person, and ends all when the place stops.
 type sockets struct {
 	ctx  context.Context // ends with closeAll
 	stop context.CancelFunc
@@ -26,11 +29,12 @@ type sockets struct {
 	mu      sync.Mutex
 	unknown map[netip.Prefix]int
 	total   int // of unknown
+	streams map[wire.UserID]int
 }
 
 func newSockets() *sockets {
 	ctx, stop := context.WithCancel(context.Background())
-	return &sockets{ctx: ctx, stop: stop, writeTime: writeTime, unknown: map[netip.Prefix]int{}}
+	return &sockets{ctx: ctx, stop: stop, writeTime: writeTime, unknown: map[netip.Prefix]int{}, streams: map[wire.UserID]int{}}
 }
 
 // enter counts a new socket as unknown until known is called, which may happen more than once.
@@ -55,6 +59,23 @@ func (s *sockets) leave(from netip.Prefix) {
 	if s.unknown[from]--; s.unknown[from] == 0 {
 		delete(s.unknown, from)
 	}
+}
+
+// hold counts one more stream of events for a person until release is called, once.
+func (s *sockets) hold(user wire.UserID) (release func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.streams[user] >= maxStreams {
+		return nil, &wire.Error{Code: wire.TooMany, Message: "This account has too many connections at once. Close some and try again.", RetryAfter: int(writeTime.Seconds())}
+	}
+	s.streams[user]++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.streams[user]--; s.streams[user] == 0 {
+			delete(s.streams, user)
+		}
+	}, nil
 }
 
 // run serves one socket on a goroutine that closeAll waits for. The request's own goroutine, stack and buffers are gone by then.

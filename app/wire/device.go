@@ -1,5 +1,12 @@
 package wire
 
+import "time"
+
+// MaxAhead is how far ahead of the place's clock a device may date what it signs: a membership operation, or a device's place on a device
+// list. Whether an operation still counts once its device is removed goes by these dates: one from the future could never be verified by
+// anybody who joins after that.
+const MaxAhead = 5 * time.Minute
+
 // NewDevice binds this session to a device: to a new one, or, with ID, to one's own that this browser or program still holds the keys of.
 type NewDevice struct {
 	Name string    `json:"name"` // 1 to 60 characters, e.g. "Firefox on Linux"
