@@ -24,18 +24,25 @@ type report struct {
 	Secrets []string `json:"secrets"`
 }
 
-// travel runs a journey against a fresh place.
-func travel(t *testing.T, name string) (*apptest.Place, report) {
+// openPlace runs a fresh place that serves the built web app.
+func openPlace(t testing.TB) *apptest.Place {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(dist, "index.html")); err != nil {
 		t.Fatal("the web app is not built: run make build first")
 	}
 	p := &apptest.Place{Data: filepath.Join(t.TempDir(), "data"), Web: os.DirFS(dist)}
 	p.Serve(t)
+	return p
+}
+
+// travel runs a journey against a place and decodes what it prints last into report. env are further variables for it, as "NAME=value".
+func travel(t testing.TB, p *apptest.Place, name string, report any, env ...string) {
+	t.Helper()
 	kept, err := filepath.Abs(filepath.Join(pictures, name))
 	apptest.Must(t, err)
 	cmd := exec.Command("node", filepath.Join(journeys, name+".mjs"))
 	cmd.Env = append(os.Environ(), "CHATALOT_URL="+p.URL, "CHATALOT_SETUP="+p.SetupLink(), "CHATALOT_PICTURES="+kept, "CHATALOT_PROFILES="+t.TempDir())
+	cmd.Env = append(cmd.Env, env...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, os.Stderr
 	err = cmd.Run()
@@ -46,14 +53,13 @@ func travel(t *testing.T, name string) (*apptest.Place, report) {
 	if err != nil {
 		t.Fatalf("%s\nthe journey ended early: %v", lines[len(lines)-1], err)
 	}
-	r := report{}
-	apptest.Must(t, json.Unmarshal(lines[len(lines)-1], &r))
-	return p, r
+	apptest.Must(t, json.Unmarshal(lines[len(lines)-1], report))
 }
 
 // From the setup link to several people talking on phones and computers (N39 among it).
 func TestPeopleSetUpAPlaceJoinItAndTalk(t *testing.T) {
-	p, r := travel(t, "talk")
+	p, r := openPlace(t), report{}
+	travel(t, p, "talk", &r)
 	if len(r.Secrets) < 10 {
 		t.Fatalf("the journey named only %d secrets", len(r.Secrets))
 	}

@@ -8,6 +8,7 @@ import (
 
 	"chatalot/app/store"
 	"chatalot/app/wire"
+	"chatalot/app/wire/group"
 	"chatalot/app/wire/signed"
 )
 
@@ -22,7 +23,7 @@ func (c *Chat) CreateChannel(ctx context.Context, who wire.Caller, group wire.Gr
 		return wire.Channel{}, err
 	}
 	if op.Type != signed.OpCreate {
-		return wire.Channel{}, badOp(errors.New("A channel begins with a create operation."))
+		return wire.Channel{}, badOp(errors.New("a channel begins with a create operation"))
 	}
 	return write(ctx, c, func(tx *store.Tx) (wire.Channel, error) {
 		if known, err := tx.Op(op.Conv(), 0); err == nil && bytes.Equal(known.Op, in.Op) {
@@ -75,13 +76,11 @@ func createChannel(tx *store.Tx, g wire.Group, name, topic string, op *signed.Op
 	if err := tx.CreateConversation(id, "channel"); err != nil {
 		return fmt.Errorf("create channel: %w", err)
 	}
-	empty := opStep{tx: tx, id: id, community: g.CommunityID, op: op}
-	for _, t := range op.Targets {
-		if err := empty.next.add(t); err != nil {
-			return badOp(err)
-		}
+	first, err := group.Create(op)
+	if err != nil {
+		return badOp(err)
 	}
-	empty.next.public = op.Policy == signed.PolicyPublic
+	empty := opStep{tx: tx, id: id, community: g.CommunityID, op: op, next: first}
 	if err := tx.CreateChannel(id, g, name, topic, empty.chain()); err != nil {
 		return nameTaken(err)
 	}

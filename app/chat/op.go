@@ -7,12 +7,13 @@ import (
 
 	"chatalot/app/store"
 	"chatalot/app/wire"
+	"chatalot/app/wire/group"
 	"chatalot/app/wire/signed"
 )
 
-// badOp refuses an operation with a reason that is a sentence or a clause.
+// badOp refuses an operation with a reason that is a clause.
 func badOp(why error) error {
-	return wire.Fail(wire.BadOp, "The membership change was refused. "+why.Error())
+	return wire.Fail(wire.BadOp, "The membership change was refused: "+why.Error()+".")
 }
 
 // parseOp reads an operation that the caller's own device signed; the signature itself is verified in the transaction.
@@ -22,10 +23,10 @@ func (c *Chat) parseOp(who wire.Caller, raw []byte) (*signed.Op, error) {
 		return nil, badOp(err)
 	}
 	if who.Device == nil || op.Actor != who.User || op.Device != *who.Device {
-		return nil, badOp(errors.New("It must be signed by the device that sends it."))
+		return nil, badOp(errors.New("it must be signed by the device that sends it"))
 	}
 	if op.Created > uint64(c.now().Add(wire.MaxAhead).UnixMilli()) {
-		return nil, badOp(errors.New("The clock of this device is ahead of the place's. Set it, then try again."))
+		return nil, badOp(errors.New("the clock of this device is ahead of the place's. Set it, then try again"))
 	}
 	return op, nil
 }
@@ -34,7 +35,7 @@ func (c *Chat) parseOp(who wire.Caller, raw []byte) (*signed.Op, error) {
 func verifyOp(tx *store.Tx, op *signed.Op) error {
 	stored, err := tx.Manifest(op.Actor)
 	if errors.Is(err, store.ErrNotFound) {
-		return badOp(errors.New("This account has published no device list yet."))
+		return badOp(errors.New("this account has published no device list yet"))
 	}
 	if err != nil {
 		return err
@@ -60,7 +61,7 @@ func (c *Chat) AppendOp(ctx context.Context, who wire.Caller, id wire.ConvID, in
 		return wire.OpRecord{}, err
 	}
 	if op.Type == signed.OpCreate || op.Group != id {
-		return wire.OpRecord{}, badOp(errors.New("It belongs to another channel."))
+		return wire.OpRecord{}, badOp(errors.New("it belongs to another channel"))
 	}
 	return write(ctx, c, func(tx *store.Tx) (wire.OpRecord, error) {
 		if known, err := tx.Op(id, int64(op.N)); err == nil && bytes.Equal(known.Op, in.Op) {
@@ -92,9 +93,6 @@ func appendOp(tx *store.Tx, id wire.ConvID, op *signed.Op, raw []byte) (r wire.O
 	if err != nil {
 		return r, orGone(err)
 	}
-	if int64(op.N) != head.N+1 || op.PrevHash != head.Head {
-		return r, wire.Fail(wire.StaleOp, "Somebody else changed the members first. Read the newest changes and try again.")
-	}
 	if err := verifyOp(tx, op); err != nil {
 		return r, err
 	}
@@ -102,8 +100,11 @@ func appendOp(tx *store.Tx, id wire.ConvID, op *signed.Op, raw []byte) (r wire.O
 	if err != nil {
 		return r, err
 	}
-	before := chain{head.Visibility == wire.Public, members}
-	next, err := before.after(op)
+	before := membership(id, head, members)
+	next, err := before.Apply(op)
+	if err == group.ErrChain {
+		return r, wire.Fail(wire.StaleOp, "Somebody else changed the members first. Read the newest changes and try again.")
+	}
 	if err != nil {
 		return r, badOp(err)
 	}
@@ -118,6 +119,22 @@ func appendOp(tx *store.Tx, id wire.ConvID, op *signed.Op, raw []byte) (r wire.O
 	return step.take(raw)
 }
 
+// membership is what a channel's chain says so far, those whom the server has dropped included.
+func membership(id wire.ConvID, head store.ChannelChain, members []store.ConvMember) group.State {
+	s := group.State{Conv: id, N: uint64(head.N), Head: head.Head, Policy: signed.PolicyPrivate}
+	if head.Visibility == wire.Public {
+		s.Policy = signed.PolicyPublic
+	}
+	for _, m := range members {
+		role := signed.RoleMember
+		if m.Admin {
+			role = signed.RoleAdmin
+		}
+		s.Members = append(s.Members, group.Member{User: m.User, Role: role})
+	}
+	return s
+}
+
 // newcomersBelong refuses to add people from outside the community.
 func newcomersBelong(tx *store.Tx, community wire.CommunityID, op *signed.Op) error {
 	if op.Type != signed.OpAdd && op.Type != signed.OpCreate {
@@ -128,7 +145,7 @@ func newcomersBelong(tx *store.Tx, community wire.CommunityID, op *signed.Op) er
 		case err != nil:
 			return err
 		case role == "":
-			return badOp(errors.New("Everybody in a channel must be a member of its community. Invite them first."))
+			return badOp(errors.New("everybody in a channel must be a member of its community. Invite them first"))
 		}
 	}
 	return nil
@@ -140,7 +157,7 @@ type opStep struct {
 	id           wire.ConvID
 	community    wire.CommunityID
 	op           *signed.Op
-	before, next chain
+	before, next group.State
 }
 
 func (s opStep) take(raw []byte) (r wire.OpRecord, err error) {
@@ -182,10 +199,10 @@ func (s opStep) take(raw []byte) (r wire.OpRecord, err error) {
 
 func (s opStep) chain() store.ChannelChain {
 	v := wire.Private
-	if s.next.public {
+	if s.next.Policy == signed.PolicyPublic {
 		v = wire.Public
 	}
-	return store.ChannelChain{Visibility: v, N: int64(s.op.N), Head: s.op.Hash()}
+	return store.ChannelChain{Visibility: v, N: int64(s.next.N), Head: s.next.Head}
 }
 
 // setMembers makes the member rows what the chain says, and returns who came and who went. Newcomers read from the next log row on.
@@ -194,21 +211,22 @@ func (s opStep) setMembers() (joined, left []wire.UserID, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, m := range s.next.members {
-		i, was := s.before.find(m.User)
-		switch {
-		case !was:
+	for _, m := range s.next.Members {
+		admin := m.Role == signed.RoleAdmin
+		switch s.before.RoleOf(m.User) {
+		case m.Role:
+		case 0:
 			joined = append(joined, m.User)
-			err = s.tx.AddConvMember(s.id, m, newest+1)
-		case s.before.members[i].Admin != m.Admin:
-			err = s.tx.SetConvAdmin(s.id, m.User, m.Admin)
+			err = s.tx.AddConvMember(s.id, store.ConvMember{User: m.User, Admin: admin}, newest+1)
+		default:
+			err = s.tx.SetConvAdmin(s.id, m.User, admin)
 		}
 		if err != nil {
 			return nil, nil, err
 		}
 	}
-	for _, m := range s.before.members {
-		if _, stays := s.next.find(m.User); stays {
+	for _, m := range s.before.Members {
+		if s.next.RoleOf(m.User) != 0 {
 			continue
 		}
 		left = append(left, m.User)
@@ -245,10 +263,10 @@ func (s opStep) settle() error {
 	if len(ch.Members) == 0 {
 		return dropChannel(s.tx, ch)
 	}
-	if s.before.public == s.next.public {
+	if s.before.Policy == s.next.Policy {
 		return nil
 	}
-	if err := tellChannel(s.tx, ch); err != nil || s.next.public {
+	if err := tellChannel(s.tx, ch); err != nil || s.next.Policy == signed.PolicyPublic {
 		return err
 	}
 	return tellGone(s.tx, "channel_gone", store.ToOutsiders(s.community, s.id), wire.Gone{ConversationID: &s.id})

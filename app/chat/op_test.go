@@ -1,13 +1,11 @@
 package chat
 
 import (
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
-	"chatalot/app/e2ee/group"
 	"chatalot/app/store"
 	"chatalot/app/wire"
 	"chatalot/app/wire/signed"
@@ -217,84 +215,6 @@ func TestChannelEndsWhenItsLastMemberLeaves(t *testing.T) {
 	}
 	_, err := h.Channel(t.Context(), ann.Caller, ch.ID)
 	wants(t, err, wire.NotFound)
-}
-
-// TestServerAndMembersAgreeOnEveryChain holds the two implementations of the chain's rules to the same verdicts.
-func TestServerAndMembersAgreeOnEveryChain(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 1))
-	people := make([]wire.UserID, 5)
-	for i := range people {
-		people[i][0] = byte(i + 1)
-	}
-	key, accepted := newKey(), 0
-	for range 200 {
-		first := signed.Op{Actor: people[0], Device: wire.DeviceID{1}, Type: signed.OpCreate, Policy: signed.Policy(1 + r.IntN(2)), Nonce: [16]byte{1},
-			Targets: []signed.Target{{User: people[0], Role: signed.RoleAdmin}, {User: people[1], Role: signed.RoleMember}}}
-		if err := first.Sign(key); err != nil {
-			t.Fatal(err)
-		}
-		theirs, err := group.Create(&first)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ours := chain{public: first.Policy == signed.PolicyPublic}
-		for _, m := range first.Targets {
-			if err := ours.add(m); err != nil {
-				t.Fatal(err)
-			}
-		}
-		for range 40 {
-			op := randomOp(r, people, theirs)
-			if op.Sign(key) != nil {
-				continue
-			}
-			next, err := theirs.Apply(&op)
-			mine, errMine := ours.after(&op)
-			if (err == nil) != (errMine == nil) {
-				t.Fatalf("%+v: members say %v, the server says %v", op, err, errMine)
-			}
-			if err == nil {
-				theirs, ours, accepted = next, mine, accepted+1
-			}
-			same(t, theirs, ours)
-		}
-	}
-	if accepted < 500 {
-		t.Fatalf("only %d operations were accepted: the test tests too little", accepted)
-	}
-}
-
-func randomOp(r *rand.Rand, people []wire.UserID, s group.State) signed.Op {
-	op := s.Next()
-	op.Actor, op.Device, op.Type = people[r.IntN(len(people))], wire.DeviceID{1}, signed.OpType(2+r.IntN(6))
-	if op.Type == signed.OpPolicy {
-		op.Policy = signed.Policy(1 + r.IntN(2))
-	}
-	if op.Type >= signed.OpAdd && op.Type <= signed.OpRole {
-		for _, p := range people {
-			if r.IntN(3) == 0 {
-				op.Targets = append(op.Targets, signed.Target{User: p, Role: signed.Role(1 + r.IntN(2))})
-			}
-		}
-	}
-	if op.Type == signed.OpRemove {
-		for i := range op.Targets {
-			op.Targets[i].Role = 0
-		}
-	}
-	return op
-}
-
-func same(t *testing.T, theirs group.State, ours chain) {
-	t.Helper()
-	equal := slices.EqualFunc(theirs.Members, ours.members, func(a group.Member, b store.ConvMember) bool {
-		return a.User == b.User && (a.Role == signed.RoleAdmin) == b.Admin
-	})
-	if !equal || (theirs.Policy == signed.PolicyPublic) != ours.public {
-		t.Fatalf("members hold %+v, the server %+v", theirs, ours)
-	}
 }
 
 // Sending an operation again is no way back to a channel that one may not see any more.

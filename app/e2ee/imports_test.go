@@ -24,7 +24,7 @@ type pkg struct {
 }
 
 // ours are the packages that this wing is made of, with what the server shares of it.
-var ours = []string{"chatalot/app/e2ee/...", "chatalot/app/wire/octet", "chatalot/app/wire/signed"}
+var ours = []string{"chatalot/app/e2ee/...", "chatalot/app/wire/octet", "chatalot/app/wire/signed", "chatalot/app/wire/group"}
 
 // list returns the packages that the patterns name, with their dependencies if deps, as the browser's build has them.
 func list(t *testing.T, deps bool, patterns ...string) (packages []pkg) {

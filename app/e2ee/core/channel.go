@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"slices"
 
-	"chatalot/app/e2ee/group"
 	"chatalot/app/e2ee/prim"
+	"chatalot/app/wire/group"
 	"chatalot/app/wire/signed"
 )
 

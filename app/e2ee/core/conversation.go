@@ -3,7 +3,7 @@ package core
 import (
 	"bytes"
 
-	"chatalot/app/e2ee/group"
+	"chatalot/app/wire/group"
 	"chatalot/app/wire/octet"
 	"chatalot/app/wire/signed"
 )

@@ -32,8 +32,10 @@ func (b *Bytes) UnmarshalText(text []byte) (err error) {
 // Rand returns a random source that always gives the same bytes for the same name.
 func Rand(name string) io.Reader { return rand.NewChaCha8(sha256.Sum256([]byte(name))) }
 
-// Check fails the test when the JSON of made is not exactly what app/e2ee/testdata/name holds. The calling test runs in a
-// folder of app/e2ee.
+// dir is the vectors' folder as seen from a package two floors below app.
+var dir = filepath.Join("..", "..", "e2ee", "testdata")
+
+// Check fails the test when the JSON of made is not exactly what app/e2ee/testdata/name holds.
 func Check(t *testing.T, name string, made any) {
 	t.Helper()
 	text, err := json.MarshalIndent(made, "", " ")
@@ -41,7 +43,7 @@ func Check(t *testing.T, name string, made any) {
 		t.Fatal(err)
 	}
 	text = append(text, '\n')
-	path := filepath.Join("..", "testdata", name)
+	path := filepath.Join(dir, name)
 	if os.Getenv("UPDATE_FROZEN") == "1" {
 		if err := os.WriteFile(path, text, 0o644); err != nil {
 			t.Fatal(err)
@@ -59,7 +61,7 @@ func Check(t *testing.T, name string, made any) {
 // Load reads the vectors of app/e2ee/testdata/name into kept.
 func Load(t *testing.T, name string, kept any) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "testdata", name))
+	text, err := os.ReadFile(filepath.Join(dir, name))
 	if err == nil {
 		err = json.Unmarshal(text, kept)
 	}

@@ -75,7 +75,7 @@ type Target struct {
 }
 
 // Op is one signed link in a channel's chain of membership operations. Parsing and Verify cover what it is by itself;
-// whether it may follow the operations before it is for app/e2ee/group, and for the server's own rules.
+// whether it may follow the operations before it is for app/wire/group.
 type Op struct {
 	Group     ConvID   // zero for OpCreate
 	N         uint64   // place in the chain; OpCreate is 0

@@ -1,5 +1,5 @@
-// Package group is the membership of a channel as its members compute it from the signed chain of operations (SPEC.md section 9). The server
-// orders the chain; it cannot add a link. A state is a value: Create and Apply return the next one and leave the old as it was.
+// Package group is the membership of a channel as the signed chain of operations makes it (SPEC.md section 9). Its members decide by it whom they
+// seal to; the server applies the same rules before it gives an operation its place, so that a chain never holds a dead link, and cannot add one. A state is a value: Create and Apply return the next one and leave the old as it was.
 package group
 
 import (
