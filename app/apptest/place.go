@@ -3,6 +3,7 @@ package apptest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/hex"
@@ -38,6 +39,7 @@ type Place struct {
 	General wire.Channel   // a public channel everybody who joins takes part in
 	invite  string
 
+	listen    string // where it was served first; a place that comes back comes back there
 	setupLink string
 	log       logBuffer
 }
@@ -50,11 +52,12 @@ func Run(t testing.TB) *Place {
 	return p
 }
 
-// Serve starts the appliance over p.Data. The returned function stops it as an operator would; the test's end does too.
+// Serve starts the appliance over p.Data, a second time at the same address. The returned function stops it as an operator would; the test's end
+// does too.
 func (p *Place) Serve(t testing.TB) (stop func()) {
 	t.Helper()
 	c := config.Default()
-	c.Listen, c.Data = "127.0.0.1:0", p.Data
+	c.Listen, c.Data = cmp.Or(p.listen, "127.0.0.1:0"), p.Data
 	if p.Web == nil {
 		p.Web = fstest.MapFS{"index.html": {Data: []byte("<!doctype html>")}}
 	}
@@ -65,7 +68,7 @@ func (p *Place) Serve(t testing.TB) (stop func()) {
 			Config: c, Schema: Schema(t), Assets: p.Web, Version: "test",
 			Log: slog.New(slog.NewJSONHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 			Ready: func(address, link string) {
-				p.URL, p.setupLink = address, link
+				p.URL, p.setupLink, p.listen = address, link, strings.TrimPrefix(address, "http://")
 				close(ready)
 			},
 		})

@@ -1,4 +1,5 @@
 import { deleteDB, openDB, type DBSchema, type IDBPDatabase } from 'idb';
+import { newId } from '../net/base64.ts';
 import { Fault } from '../net/failure.ts';
 import { newSealKey, Sealer, type SealedRecord } from './seal.ts';
 
@@ -33,7 +34,7 @@ export interface OutboxRecord {
 interface Schema extends DBSchema {
   keys: { key: string; value: CryptoKey };
   state: { key: string; value: SealedRecord };
-  meta: { key: string; value: number | SealedRecord };
+  meta: { key: string; value: number | string | SealedRecord };
   world: { key: string; value: SealedRecord };
   messages: { key: [string, string]; value: MessageRecord; indexes: { order: [string, number] } };
   early: { key: [string, string, string]; value: EarlyRecord };
@@ -50,7 +51,7 @@ export type Change =
   | { in: 'early'; key: [string, string, string]; value?: EarlyRecord }
   | { in: 'outbox'; key: number; value?: OutboxRecord };
 
-/** Thrown when another copy of this device's state has moved on: this one must stop (N27). */
+/** Thrown when another copy of this device's state has moved on or taken the store over: this one must stop (N27). */
 export class StaleCopy extends Error {
   constructor() {
     super('another copy of this device has moved on');
@@ -64,13 +65,20 @@ const own: readonly StoreName[] = ['messages', 'early', 'outbox'];
 export class Keystore {
   readonly sealer: Sealer;
   readonly #db: IDBPDatabase<Schema>;
+  readonly #run: string;
+  readonly #replaced: () => void;
 
-  private constructor(db: IDBPDatabase<Schema>, sealer: Sealer) {
+  private constructor(db: IDBPDatabase<Schema>, sealer: Sealer, run: string, replaced: () => void) {
     this.#db = db;
     this.sealer = sealer;
+    this.#run = run;
+    this.#replaced = replaced;
   }
 
-  /** Opens the person's database, making it and its key when this browser has none. replaced is called when another page deletes it. */
+  /**
+   * Opens the person's database, making it and its key when this browser has none, and takes it over: whoever had it open before cannot commit any more.
+   * replaced is called when that happens to this one, and when another page deletes the database.
+   */
   static async open(user: string, replaced: () => void): Promise<Keystore> {
     const db = await openDB<Schema>(name(user), 1, {
       upgrade(db) {
@@ -90,7 +98,10 @@ export class Keystore {
       key = await newSealKey();
       await db.put('keys', key, 'seal');
     }
-    return new Keystore(db, new Sealer(key));
+    const run = newId();
+    const tx = db.transaction('meta', 'readwrite', { durability: 'strict' });
+    await Promise.all([tx.store.put(run, 'run'), tx.done]);
+    return new Keystore(db, new Sealer(key), run, replaced);
   }
 
   /** Deletes everything this browser keeps of a person, the keys included. */
@@ -102,32 +113,38 @@ export class Keystore {
     this.#db.close();
   }
 
+  /** Forgets the keys of this device and how far it had read the log; what was said here stays, and an unconfirmed recovery key. changes are committed with it. */
+  async forgetDevice(changes: readonly Change[]): Promise<void> {
+    const keys = await this.#db.getAllKeys('state');
+    const notes = (await this.#db.getAllKeys('meta')).filter((key) => key !== 'run' && key !== 'recovery');
+    await this.commit([...keys.map((key) => ({ in: 'state', key }) as const), ...notes.map((key) => ({ in: 'meta', key }) as const), ...changes], null, true);
+  }
+
   /**
-   * Commits changes in one transaction: all or none. gen, when there is one, must be one more than what is stored. strict waits for
-   * the disk. Nothing but requests of the transaction itself is awaited inside, so that it cannot commit half-way.
+   * Commits changes in one transaction: all or none, and only while nobody else has taken the store over. gen, when there is one, must be one more
+   * than what is stored. strict waits for the disk. Nothing but requests of the transaction itself is awaited inside, so that it cannot commit half-way.
    */
   async commit(changes: readonly Change[], gen: number | null, strict: boolean): Promise<void> {
-    const stores = new Set<StoreName>(changes.map((change) => change.in));
-    if (gen !== null) stores.add('meta');
-    if (stores.size === 0) return;
+    if (changes.length === 0 && gen === null) return;
+    const stores = new Set<StoreName>(['meta', ...changes.map((change) => change.in)]);
     const tx = this.#db.transaction([...stores], 'readwrite', { durability: strict ? 'strict' : 'relaxed' });
     const done = tx.done.then(
       () => null,
       (error: unknown) => error,
     );
-    if (gen !== null) {
-      const have = await tx.objectStore('meta').get('gen');
-      if ((have ?? 0) !== gen - 1) {
-        tx.abort();
-        await done;
-        throw new StaleCopy();
-      }
-      void tx.objectStore('meta').put(gen, 'gen');
+    const meta = tx.objectStore('meta');
+    const [run, have] = await Promise.all([meta.get('run'), meta.get('gen')]);
+    if (run !== this.#run || (gen !== null && (have ?? 0) !== gen - 1)) {
+      tx.abort();
+      await done;
+      this.#replaced();
+      throw new StaleCopy();
     }
+    if (gen !== null) meta.put(gen, 'gen').catch(() => undefined); // the transaction as a whole reports it
     for (const change of changes) {
       const store = tx.objectStore(change.in) as unknown as { put(value: unknown, key?: unknown): Promise<unknown>; delete(key: unknown): Promise<void> };
       const request = change.value === undefined ? store.delete(change.key) : store.put(change.value, own.includes(change.in) ? undefined : change.key);
-      request.catch(() => undefined); // the transaction as a whole reports it
+      request.catch(() => undefined);
     }
     const error = await done;
     if (error !== null) throw full(error);
@@ -148,7 +165,7 @@ export class Keystore {
   /** A small sealed value by name. */
   async note<T>(key: string): Promise<T | null> {
     const value = await this.#db.get('meta', key);
-    return value === undefined || typeof value === 'number' ? null : this.sealer.openJSON<T>(`meta/${key}`, value);
+    return typeof value !== 'object' ? null : this.sealer.openJSON<T>(`meta/${key}`, value);
   }
 
   /** The change that sets (or, with null, removes) a small sealed value. */

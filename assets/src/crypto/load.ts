@@ -23,6 +23,7 @@ async function start(died: () => void): Promise<CoreModule> {
   const go = new Go();
   const ready = new Promise<CoreModule>((resolve) => {
     globalThis.chatalotCoreReady = (module) => {
+      performance.mark('core'); // for whoever measures how long it took
       resolve(throwing(module));
     };
   });

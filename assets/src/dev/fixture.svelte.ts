@@ -109,7 +109,7 @@ class Fixture implements App {
     if (input.password === 'locked') throw fail('Too many attempts. Try again in 14 minutes.', null, 'too_many_attempts', 828);
     if (input.password.length < 10)
       throw fail('The sign-in name or the password is not right. Check both and try again.', null, 'bad_credentials');
-    this.stage = { at: 'unlock' };
+    this.stage = { at: 'unlock', notice: null };
   }
   async logout(): Promise<void> {
     await moment();
@@ -421,7 +421,7 @@ export function applyHash(hash: string): void {
     join: { at: 'join', token: detail ?? 'valid' },
     login: { at: 'login', notice: detail === 'notice' ? 'You were signed out, because the password changed.' : null },
     key: { at: 'recovery-key' },
-    unlock: { at: 'unlock' },
+    unlock: { at: 'unlock', notice: null },
     unsupported: { at: 'unsupported', reason: 'This page was opened over an unprotected address. Encryption works only over https.' },
   };
   fixture.stage = stages[at] ?? { at: 'chat' };

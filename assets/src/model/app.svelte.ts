@@ -87,13 +87,16 @@ class Tab implements App {
     const key = this.recoveryKey?.split('-') ?? [];
     const right = this.recoveryChallenge.every((at, i) => key[at] !== undefined && key[at] === crockford(groups[i] ?? ''));
     if (right) await this.#ask.call('recoveryConfirmed');
+    if (right && this.#standing.at === 'recovery-key') this.#keep();
     return right;
   }
   postponeRecoveryKey(): void {
     this.#quietly(this.#ask.call('postponeRecovery'));
+    this.#keep();
   }
-  unlock(recoveryKey: string): Promise<void> {
-    return this.#ask.call('unlock', recoveryKey);
+  async unlock(recoveryKey: string): Promise<void> {
+    await this.#ask.call('unlock', recoveryKey);
+    this.#keep();
   }
   enterChat(): void {
     this.#quietly(
@@ -276,6 +279,8 @@ class Tab implements App {
         return { at, token: this.#token.path === '/setup' ? this.#token.token : null };
       case 'signed-out':
         return this.#token.path === '/join' && this.#token.token !== null ? { at: 'join', token: this.#token.token } : { at: 'login', notice };
+      case 'unlock':
+        return { at, notice };
       default:
         return { at };
     }
@@ -343,6 +348,11 @@ class Tab implements App {
   #arrived(): void {
     this.#token = { path: '/', token: null };
     if (location.pathname === '/setup' || location.pathname === '/join') history.replaceState(null, '', '/');
+  }
+
+  // Once for each browser, when its keys have just come to be: it may say no, and then only throws them away when its disk is full.
+  #keep(): void {
+    void navigator.storage.persist().catch(() => false);
   }
 
   #active(): void {

@@ -17,6 +17,10 @@ const repeatable: ReadonlySet<string> = new Set([
   'previewInvite', 'listInvites', 'openDM', 'safetyNumber', 'recoveryConfirmed', 'postponeRecovery', 'enterChat', 'joinChannel', 'changeName',
 ]);
 
+/** How often a tab that follows makes sure that the engine is there, in milliseconds, and how many times in a row it may not be. */
+const every = 5_000;
+const silences = 2;
+
 const policy = globalThis.trustedTypes?.createPolicy('chatalot', { createScriptURL: ownScript });
 
 // The one script that is ever started by its address: our own worker.
@@ -32,7 +36,12 @@ export class Bridge {
   readonly #waiting = new Map<number, Waiting>();
   readonly #news: (news: readonly News[]) => void;
   readonly #owned: (here: boolean) => void;
+  #worker!: Worker;
+  #here = false;
+  #silent = 0;
   #owner: string | null = null;
+  /** Engines that were: what a frozen one says when it wakes up is not heard any more. */
+  readonly #past = new Set<string>();
   #next = 1;
 
   /** news is called for everything the engine tells; owned whenever there is a new engine, with whether it runs in this very tab. */
@@ -41,7 +50,8 @@ export class Bridge {
     this.#owned = owned;
     this.#channel.onmessage = ({ data }: MessageEvent<Post>) => this.#hear(data);
     this.#startWorker();
-    this.#post({ to: 'engine', tab: this.#tab, id: 0, method: 'who', args: [] });
+    this.#ask();
+    setInterval(() => this.#watch(), every);
   }
 
   /** Asks the engine. Rejects with a Failure. */
@@ -60,17 +70,42 @@ export class Bridge {
       worker.terminate();
       this.#startWorker();
     };
-    worker.postMessage({ tab: this.#tab });
+    worker.postMessage({ tab: this.#tab, steal: false });
+    this.#worker = worker;
+  }
+
+  // An engine in a tab that the browser has frozen never answers. A tab that somebody looks at does not wait for it. Silences are counted and not
+  // timed: after a sleep of the whole computer nobody has answered for hours, and everybody is there.
+  #watch(): void {
+    if (this.#here || document.visibilityState !== 'visible') {
+      this.#silent = 0;
+      return;
+    }
+    if (this.#silent++ < silences) return this.#ask();
+    this.#silent = 0;
+    this.#worker.postMessage({ tab: this.#tab, steal: true });
+  }
+
+  #ask(): void {
+    this.#post({ to: 'engine', tab: this.#tab, id: 0, method: 'who', args: [] });
   }
 
   #hear(post: Post): void {
-    if (post.to === 'tab' && post.tab === this.#tab) return this.#answer(post);
-    if (post.to !== 'all') return;
-    if ('news' in post) return this.#news(post.news);
-    if (this.#owner === post.hello.run) return;
+    if (post.to === 'engine' || this.#past.has(post.run)) return;
+    this.#silent = 0;
+    if (post.to === 'all' && 'hello' in post) return this.#follow(post.run, post.hello.tab === this.#tab);
+    if (post.run !== this.#owner) return;
+    if (post.to === 'all') this.#news(post.news);
+    else if (post.tab === this.#tab) this.#answer(post);
+  }
+
+  #follow(run: string, here: boolean): void {
+    if (this.#owner === run) return;
     const first = this.#owner === null;
-    this.#owner = post.hello.run;
-    this.#owned(post.hello.tab === this.#tab);
+    if (this.#owner !== null) this.#past.add(this.#owner);
+    this.#owner = run;
+    this.#here = here;
+    this.#owned(here);
     for (const [id, one] of [...this.#waiting]) {
       if (first || one.again) this.#post(one.post);
       else {

@@ -3,13 +3,17 @@ import type { Id } from './types.ts';
 // What people say to each other, as JSON inside the encrypted content. Edits, deletions and reactions are messages of their own that name their
 // target; whether they may is decided where they are applied (marks.ts).
 
-/** An event a person made. unknown is whatever this version cannot read. */
+/**
+ * An event a person made; key_request and session are made by their device: the first asks another one for its key, the second says nothing and
+ * is only there to carry a key. unknown is whatever this version cannot read.
+ */
 export type Content =
   | { type: 'text'; text: string; reply_to?: Id; mentions: readonly Id[] }
   | { type: 'edit'; target: Id; text: string; mentions: readonly Id[] }
   | { type: 'delete'; target: Id }
   | { type: 'react'; target: Id; emoji: string; on: boolean }
   | { type: 'key_request'; device: Id }
+  | { type: 'session' }
   | { type: 'unknown' };
 
 /** The longest text of one message, in UTF-16 units; as JSON in UTF-8 it stays below what one message can carry. */
@@ -42,6 +46,7 @@ function shape(json: Record<string, unknown>): Content {
   if (type === 'react' && isId(target) && isEmoji(json['emoji']) && typeof json['on'] === 'boolean') {
     return { type, target, emoji: json['emoji'], on: json['on'] };
   }
+  if (type === 'session') return { type };
   if (type === 'key_request' && isId(json['device'])) return { type, device: json['device'] };
   return { type: 'unknown' };
 }

@@ -84,12 +84,12 @@ export type News =
   | { t: 'typing'; conv: Id; user: Id }
   | { t: 'toast'; text: string; tone: 'plain' | 'danger' };
 
-/** What crosses the BroadcastChannel. Tabs name themselves; the engine says which tab it runs in, and names its run. */
+/** What crosses the BroadcastChannel. Tabs name themselves; the engine names its run with all it says, and in its hello the tab it runs in. */
 export type Post =
   | { to: 'engine'; tab: string; id: number; method: string; args: readonly unknown[] }
-  | { to: 'tab'; tab: string; id: number; value: unknown }
-  | { to: 'tab'; tab: string; id: number; failure: Failure }
-  | { to: 'all'; hello: { tab: string; run: string } }
-  | { to: 'all'; news: readonly News[] };
+  | { to: 'tab'; run: string; tab: string; id: number; value: unknown }
+  | { to: 'tab'; run: string; tab: string; id: number; failure: Failure }
+  | { to: 'all'; run: string; hello: { tab: string } }
+  | { to: 'all'; run: string; news: readonly News[] };
 
 export const channelName = 'chatalot';

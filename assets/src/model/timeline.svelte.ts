@@ -14,6 +14,7 @@ export class OpenTimeline implements Timeline {
   loading = $state(true);
   unreadFrom = $state<Id | null>(null);
   unreadCount = $state(0);
+  #caughtUp = false;
   #rows = $state.raw<readonly Row[]>([]);
   /** What came while a page was on its way: the page may have been read before it. */
   #meanwhile: Row[] = [];
@@ -104,11 +105,19 @@ export class OpenTimeline implements Timeline {
     this.hasNewer = page.hasNewer;
   }
 
-  // What comes while nobody looks gets the divider.
+  // What comes while nobody looks gets the divider. Whoever has seen something newer than the divider has caught up: the next one begins anew.
   #divide(fresh: readonly Row[], watched: boolean): void {
     const unseen = fresh.filter((row) => row.kind === 'text' && row.sender !== this.#world.me);
-    if (watched || unseen.length === 0) return;
-    this.unreadFrom ??= unseen[0]!.id;
+    if (unseen.length === 0) return;
+    if (watched) {
+      this.#caughtUp = true;
+      return;
+    }
+    if (this.unreadFrom === null || this.#caughtUp) {
+      this.unreadFrom = unseen[0]!.id;
+      this.unreadCount = 0;
+      this.#caughtUp = false;
+    }
     this.unreadCount += unseen.length;
   }
 

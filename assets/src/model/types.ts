@@ -127,7 +127,7 @@ export type Stage =
   | { at: 'join'; token: string }
   | { at: 'login'; notice: string | null }
   | { at: 'recovery-key' } /* signed up; the key has to be shown and confirmed before the chat opens */
-  | { at: 'unlock' } /* signed in on a browser without keys: asks for the recovery key */
+  | { at: 'unlock'; notice: string | null } /* signed in on a browser without keys: asks for the recovery key */
   | { at: 'chat' };
 
 export interface Invitation {

@@ -5,7 +5,7 @@ export type Verdict = 'wait' | 'renew' | 'fail';
 
 const later: ReadonlySet<string> = new Set([
   'offline', 'too_many_requests', 'unavailable', 'unhealthy', 'internal', 'unauthorized', 'session_ended', 'not_set_up',
-  'no_recipient', 'identity_changed', 'unknown_user', 'unknown_conversation', 'pending', 'random', 'storage_full',
+  'no_recipient', 'identity_changed', 'inactive_device', 'unknown_user', 'unknown_conversation', 'pending', 'random', 'storage_full',
 ]);
 
 const stale: ReadonlySet<string> = new Set(['stale_epoch', 'bad_envelopes', 'need_bundles', 'forked_view']);

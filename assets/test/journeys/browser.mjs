@@ -67,9 +67,9 @@ export function demand(truth, words) {
   if (!truth) throw new Error(words);
 }
 
-/** Waits until check answers something true, which it returns. */
-export async function until(words, check) {
-  const end = Date.now() + 30_000;
+/** Waits until check answers something true, which it returns. patience is in milliseconds. */
+export async function until(words, check, patience = 30_000) {
+  const end = Date.now() + patience;
   for (;;) {
     const found = await check();
     if (found) return found;

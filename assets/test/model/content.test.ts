@@ -13,6 +13,7 @@ test('every kind of content survives the way there and back', () => {
     { type: 'delete', target: id('b') },
     { type: 'react', target: id('b'), emoji: '👍🏽', on: true },
     { type: 'key_request', device: id('d') },
+    { type: 'session' },
   ];
   for (const one of all) assert.deepEqual(decode(encode(one)), one);
 });

@@ -6,7 +6,7 @@ import { fromBase64, newId, toBase64 } from '../../src/net/base64.ts';
 import { asFailure, Fault, passes } from '../../src/net/failure.ts';
 
 test('a message waits for the network and the place, and keeps its bytes', () => {
-  for (const code of ['offline', 'unavailable', 'internal', 'too_many_requests', 'session_ended', 'identity_changed', 'no_recipient']) assert.equal(verdict(code, 0, 9), 'wait', code);
+  for (const code of ['offline', 'unavailable', 'internal', 'too_many_requests', 'session_ended', 'identity_changed', 'inactive_device', 'no_recipient']) assert.equal(verdict(code, 0, 9), 'wait', code);
   assert.equal(verdict('anything', 502, 0), 'wait');
 });
 

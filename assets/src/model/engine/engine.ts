@@ -11,6 +11,10 @@ import type { News, Standing } from '../news.ts';
 import type { Invitation } from '../types.ts';
 import { Home } from './home.ts';
 import { Keys } from './keys.ts';
+import { Outbox } from './outbox.ts';
+
+const removedNotice = 'This browser was removed from your account on another device. Sign in again to use it; you will need your recovery key.';
+const anewNotice = 'This browser had been removed from your account. The recovery key adds it again, with new keys; the messages it has stay here.';
 
 /** How somebody came in: it decides what is set up for them. */
 type Via = 'setup' | 'invite' | 'login';
@@ -27,7 +31,7 @@ interface Person {
 export class Engine {
   readonly #tell: (news: readonly News[]) => void;
   readonly #halt: () => void;
-  readonly #session = new Session(() => void this.#ended());
+  readonly #session = new Session(() => this.#ended());
   readonly api = new Api(this.#session);
   standing: Standing = { at: 'loading', notice: null, place: null, me: null, recoveryKey: null, recoveryKeyUnconfirmed: false };
   /** Resolves once it is known which screen is due. */
@@ -70,6 +74,11 @@ export class Engine {
   async #resume(user: string): Promise<boolean> {
     const person = await this.#open(user);
     if (!(await person.keys.published())) return false;
+    if (!person.keys.active) {
+      void this.#learnPlace();
+      this.#removed();
+      return true;
+    }
     await this.#enter(person, null);
     return true;
   }
@@ -123,7 +132,7 @@ export class Engine {
     await remember(null);
     if (user !== null) await Keystore.erase(user);
     this.#session.forget();
-    this.#stand({ at: 'signed-out', me: null, recoveryKey: null, recoveryKeyUnconfirmed: false, notice: 'You are signed out, and your keys and messages are gone from this browser.' });
+    this.#out('You are signed out, and your keys and messages are gone from this browser.');
   }
 
   async unlock(recoveryKey: string): Promise<void> {
@@ -165,13 +174,18 @@ export class Engine {
     const { keys } = person;
     if (!keys.exist && signedIn.has_keys) return this.#stand({ at: 'unlock' });
     if (!keys.exist || !signedIn.has_keys) await keys.create(user);
-    else {
-      await keys.bind();
-      await keys.publish(user);
-    }
+    else if (await keys.bind()) await keys.publish(user);
+    else return this.#beginAnew(person);
     await this.#enter(person, null);
     this.home.world.put('user', user, signedIn.user);
     this.#tell(this.home.world.news());
+  }
+
+  /** The keys here are worth nothing any more: this browser can only become a device of the account once again. */
+  async #beginAnew({ user, store }: Person): Promise<void> {
+    await store.forgetDevice(await Outbox.unsealed(store));
+    await this.#open(user);
+    this.#stand({ at: 'unlock', notice: anewNotice });
   }
 
   /** Opens the home and shows the screen that is due. */
@@ -182,7 +196,8 @@ export class Engine {
       api: this.api,
       token: (renewed) => this.#session.token(renewed),
       tell: this.#tell,
-      ended: () => void this.#ended(),
+      ended: () => this.#ended(),
+      removed: () => this.#removed(),
       halt: this.#halt,
     });
     this.#home = home;
@@ -230,10 +245,17 @@ export class Engine {
     this.#person = null;
   }
 
-  async #ended(): Promise<void> {
-    if (this.#home === null) return;
+  #ended(): void {
+    if (this.#home !== null) this.#out('You were signed out here. Sign in again; your messages are still in this browser.');
+  }
+
+  #removed(): void {
+    this.#out(removedNotice);
+  }
+
+  #out(notice: string): void {
     this.#leave();
-    this.#stand({ at: 'signed-out', me: null, recoveryKey: null, recoveryKeyUnconfirmed: false, notice: 'You were signed out here. Sign in again; your messages are still in this browser.' });
+    this.#stand({ at: 'signed-out', me: null, recoveryKey: null, recoveryKeyUnconfirmed: false, notice });
   }
 
   #core(): ReturnType<typeof loadCore> {

@@ -28,6 +28,8 @@ export interface HomeHost {
   tell(news: readonly News[]): void;
   /** The session is over. */
   ended(): void;
+  /** This device was taken off the person's signed list. */
+  removed(): void;
   /** This copy must stop: another one runs, or the core died. */
   halt(): void;
 }
@@ -66,6 +68,7 @@ export class Home {
       unheld: () => this.outbox.hurry(this.connection === 'online'),
       readMoved: (conv, seq) => this.talk.readMoved(conv, seq),
       stale: () => host.halt(),
+      removed: () => host.removed(),
       toast: (text) => host.tell([{ t: 'toast', text, tone: 'plain' }]),
     });
     this.#socket = new Socket({
@@ -128,6 +131,7 @@ export class Home {
   async acceptIdentity(person: string): Promise<void> {
     await this.membership.acceptIdentity(person);
     this.outbox.hurry(this.connection === 'online');
+    await this.#sync.reopen(person);
   }
 
   /** The browser says whether there is a network at all; a tab hears of it more surely than a worker. */
@@ -155,6 +159,7 @@ export class Home {
       await this.talk.tellReads();
       await this.#keys.topUp();
       await this.places.tidy();
+      await this.#sync.reopen(null);
       if (this.#away) await this.#base.api.put('/api/me/presence', { presence: 'away' });
     } catch (error) {
       if (error instanceof StaleCopy) this.#host.halt();

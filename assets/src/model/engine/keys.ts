@@ -2,7 +2,8 @@ import type { Change, Keystore } from '../../crypto/keystore.ts';
 import type { Machine } from '../../crypto/machine.ts';
 import type { Api } from '../../net/api.ts';
 import { fromBase64, toBase64 } from '../../net/base64.ts';
-import { Fault } from '../../net/failure.ts';
+import { delay, sleep } from '../../net/backoff.ts';
+import { Fault, passes } from '../../net/failure.ts';
 import type { Session } from '../../net/session.ts';
 import type { Device, Manifest, PrekeyCount, Vault } from '../../net/wire.ts';
 import { coreError, refused } from './errors.ts';
@@ -39,6 +40,11 @@ export class Keys {
     return this.#machine.core.status().hasAccount;
   }
 
+  /** Whether this device stands on the signed list, as far as this browser knows. */
+  get active(): boolean {
+    return this.#machine.core.status().active;
+  }
+
   /** The device that the keys belong to. */
   get device(): string {
     return toBase64(this.#machine.core.status().device ?? new Uint8Array());
@@ -71,7 +77,14 @@ export class Keys {
         true,
       );
     }
-    await this.publish(user);
+    for (let tries = 0; ; tries++) {
+      try {
+        return await this.publish(user);
+      } catch (error) {
+        if (!passes(error)) throw error; // the account is made: it only has to be reached once more
+        await sleep(delay(tries, Math.random()));
+      }
+    }
   }
 
   /** Opens the vault with the recovery key and adds this browser to the signed device list. */
@@ -116,12 +129,19 @@ export class Keys {
     await this.topUp();
   }
 
-  /** Binds a new session to the device whose keys this browser holds. */
-  async bind(): Promise<void> {
+  /** Binds a new session to the device whose keys this browser holds; false when it was removed from the account meanwhile. */
+  async bind(): Promise<boolean> {
     const { device } = this;
-    if (this.#session.current?.device_id === device) return;
-    await this.#api.post<Device>('/api/devices', { name: deviceName(), id: device });
+    if ((await this.published()) && !this.active) return false;
+    if (this.#session.current?.device_id === device) return true;
+    try {
+      await this.#api.post<Device>('/api/devices', { name: deviceName(), id: device });
+    } catch (error) {
+      if (refused(error, 'conflict', 'not_found')) return false;
+      throw error;
+    }
     this.#session.bind(device);
+    return true;
   }
 
   /** Fills up the one-time keys at the place, and renews the signed one when it is due. */

@@ -25,6 +25,11 @@ export class Membership {
     this.#base = base;
   }
 
+  /** Whether this device stands on its person's signed list. */
+  get active(): boolean {
+    return this.#base.machine.core.status().active;
+  }
+
   /** The signed membership of a channel that the core has loaded; null when it has not. */
   channel(conv: string): { members: { user: string; admin: boolean }[]; n: number; epoch: number } | null {
     try {

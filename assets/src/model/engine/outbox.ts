@@ -1,4 +1,4 @@
-import type { Change, OutboxRecord } from '../../crypto/keystore.ts';
+import type { Change, Keystore, OutboxRecord } from '../../crypto/keystore.ts';
 import { delay, sleep } from '../../net/backoff.ts';
 import { fromBase64, newId } from '../../net/base64.ts';
 import { Fault } from '../../net/failure.ts';
@@ -48,6 +48,16 @@ export class Outbox {
     for (const record of await this.#base.store.outbox()) {
       this.#letters.set(record.n, await this.#base.store.sealer.openJSON<Letter>(where(record), record.sealed));
     }
+  }
+
+  /** The letters with what was sealed of them taken off again: for a device that begins anew and cannot send what another one sealed. */
+  static async unsealed(store: Keystore): Promise<Change[]> {
+    return Promise.all(
+      (await store.outbox()).map(async (record): Promise<Change> => {
+        const letter = await store.sealer.openJSON<Letter>(where(record), record.sealed);
+        return { in: 'outbox', key: record.n, value: { ...record, sealed: await store.sealer.sealJSON(where(record), { ...letter, request: null }) } };
+      }),
+    );
   }
 
   /** The place is reached, or something else changed that may let letters pass. */
@@ -130,6 +140,11 @@ export class Outbox {
     if (letter !== null) this.#letters.delete(letter.n);
   }
 
+  /** Brings this device's key to whoever asked for it, without waiting until there is something to say. */
+  async answerKey(conv: string): Promise<void> {
+    if (![...this.#letters.values()].some((one) => one.conv === conv && one.request === null && one.failure === null)) await this.post(conv, newId(), { type: 'session' });
+  }
+
   /** Asks a device for its key by a small event; at most once an hour and five times a day. */
   async requestKey({ conv, device }: { conv: string; device: string }): Promise<void> {
     const { store, machine } = this.#base;
@@ -166,6 +181,7 @@ export class Outbox {
       const [code, status, message] = reason(error);
       const what = verdict(code, status, tries);
       if (what === 'fail') {
+        if (error instanceof Fault && status >= 400 && code !== 'message_id_taken') await this.#takeBack(letter);
         await this.#fail(letter, message);
         return true;
       }
@@ -205,6 +221,13 @@ export class Outbox {
     this.#base.tell([...world.news(), ...(await batch.news())]);
   }
 
+  // The place refused it, so nobody has it: what it carried (keys for what follows among it) goes with the next one, and a retry is sealed anew.
+  async #takeBack(letter: Letter): Promise<void> {
+    if (letter.request === null) return;
+    letter.request = null;
+    await this.#base.machine.run((core) => core.abandon(fromBase64(letter.conv), fromBase64(letter.id)), async () => [await this.#record(letter)]);
+  }
+
   async #fail(letter: Letter, message: string): Promise<void> {
     if (letter.content.type === 'text') {
       letter.failure = message;
@@ -213,7 +236,7 @@ export class Outbox {
     // A mark that cannot be made is taken off again; there is no row that could offer to retry it.
     letter.failure = message;
     await this.discard(letter.conv, letter.id);
-    if (letter.content.type !== 'key_request') this.#base.tell([{ t: 'toast', text: message, tone: 'danger' }]);
+    if (!silent(letter.content)) this.#base.tell([{ t: 'toast', text: message, tone: 'danger' }]);
   }
 
   async #tellState(letter: Letter, state: SendState): Promise<void> {
@@ -235,12 +258,12 @@ export class Outbox {
     const { content, conv, id, at, n } = letter;
     if (content.type === 'text') return batch.put(conv, id, unordered + n, this.#body(letter, content));
     const mark = this.#mark(letter);
-    if (mark !== null && content.type !== 'key_request') await batch.mark(conv, target(content), { ...mark, at });
+    if (mark !== null) await batch.mark(conv, target(content), { ...mark, at });
   }
 
   async #unshow(batch: Batch, { content, conv, id }: Letter): Promise<void> {
     if (content.type === 'text') await batch.remove(conv, id);
-    else if (content.type !== 'key_request') await batch.change(conv, target(content), (body) => withoutMark(body, id));
+    else if (!silent(content)) await batch.change(conv, target(content), (body) => withoutMark(body, id));
   }
 
   async #settle(batch: Batch, letter: Letter, seq: number, at: number): Promise<void> {
@@ -280,6 +303,9 @@ export class Outbox {
 }
 
 const where = ({ n, conv, id }: Pick<OutboxRecord, 'n' | 'conv' | 'id'>): string => `outbox/${n}/${conv}/${id}`;
+
+/** Devices say it to each other; nobody sees it. */
+const silent = ({ type }: Content): boolean => type === 'key_request' || type === 'session';
 
 const target = (content: Content): string => ('target' in content ? content.target : '');
 

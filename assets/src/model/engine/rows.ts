@@ -95,10 +95,10 @@ export class Batch {
     return entry === null || entry.gone ? null : entry.body;
   }
 
-  /** Puts a message at a position. A message that is new here takes up the marks that came before it. */
+  /** Puts a message at a position. A message that is new here, or can be read at last, takes up the marks that came before it. */
   async put(conv: Id, id: Id, order: number, body: Body): Promise<void> {
     const known = await this.get(conv, id);
-    const whole = known === null ? await this.#withEarly(conv, id, body) : body;
+    const whole = known === null || (known.kind === 'unreadable' && body.kind !== 'unreadable') ? await this.#withEarly(conv, id, body) : body;
     this.#entries.set(`${conv}/${id}`, Promise.resolve({ body: whole, order, changed: true, gone: false }));
   }
 
@@ -119,7 +119,7 @@ export class Batch {
   /** Applies a mark to its message, if its author may; a mark whose message is not here waits for it. */
   async mark(conv: Id, target: Id, mark: Mark): Promise<void> {
     const body = await this.get(conv, target);
-    if (body === null) this.#early.push({ conv, target, mark });
+    if (body === null || body.kind === 'unreadable') this.#early.push({ conv, target, mark });
     else if (mayMark(body, mark, this.#isAdmin(conv, mark.by))) await this.change(conv, target, (old) => withMark(old, mark));
   }
 

@@ -4,7 +4,7 @@ import { delay, sleep } from '../../net/backoff.ts';
 import { passes } from '../../net/failure.ts';
 import type { Channel, DM, Event, Message, OpRecord, State, SyncPage } from '../../net/wire.ts';
 import { settle, type Base } from './base.ts';
-import { refused } from './errors.ts';
+import { coreError, refused } from './errors.ts';
 import type { Inbox } from './inbox.ts';
 import type { Membership } from './membership.ts';
 
@@ -17,6 +17,8 @@ export interface SyncHost {
   readMoved(conv: string, seq: number): Promise<void>;
   /** Another copy of this device runs: this one has to stop. */
   stale(): void;
+  /** This device was taken off the person's signed list. */
+  removed(): void;
   toast(text: string): void;
 }
 
@@ -47,6 +49,7 @@ export class Sync {
   async begin(linked: boolean): Promise<void> {
     this.#cursor = await this.#base.store.number('cursor');
     if (this.#cursor === null) await this.#turn(() => this.#loadState(linked));
+    else if ((await this.#base.store.note('refill')) !== null) this.reset();
   }
 
   stop(): void {
@@ -55,16 +58,17 @@ export class Sync {
 
   /** Takes events from the socket. */
   apply(events: readonly Event[], cursor: number): void {
-    void this.#turn(() => this.#patiently(events, cursor));
+    this.#unwatched(this.#turn(() => this.#patiently(events, cursor)));
   }
 
-  /** Reads the place's whole state again: what is kept of the log begins after our cursor. */
+  /** Reads the place's whole state again: its log is not the one that our cursor is of. */
   reset(): void {
-    void this.#turn(async () => {
-      const from = this.cursor;
-      await this.#loadState(false);
-      await this.#refill(from);
-    }).catch(() => undefined);
+    this.#unwatched(this.#turn(() => this.#insist(() => this.#restart())));
+  }
+
+  /** Tries again what waited for a person's identity to be accepted; null: anybody's. */
+  reopen(user: string | null): Promise<void> {
+    return this.#turn(() => this.#inbox.reopen(user));
   }
 
   /** Everything that the place has by now is applied when this returns. Never to be awaited by what an event sets off. */
@@ -72,7 +76,7 @@ export class Sync {
     return this.#turn(async () => {
       for (let more = true; more && !this.#stopped; ) {
         const page = await this.#base.api.get<SyncPage>(`/api/sync?after=${this.cursor}&limit=${pageSize}`);
-        if (page.reset === true) return this.#loadState(false);
+        if (page.reset === true) return this.#insist(() => this.#restart());
         await this.#patiently(page.events, page.cursor);
         more = page.more;
       }
@@ -85,15 +89,26 @@ export class Sync {
     return turn;
   }
 
-  // Nothing may be skipped because the network failed in the middle: the same events are tried again until they are in.
-  async #patiently(events: readonly Event[], cursor: number): Promise<void> {
+  #patiently(events: readonly Event[], cursor: number): Promise<void> {
+    return this.#insist(() => this.#all(events, cursor));
+  }
+
+  #unwatched(turn: Promise<void>): void {
+    turn.catch((error: unknown) => {
+      if (!this.#stopped) console.error('sync', error);
+    });
+  }
+
+  // Nothing may be skipped because the network failed in the middle or the disk is full: the same work is tried again until it is done.
+  async #insist(work: () => Promise<void>): Promise<void> {
     for (let tries = 0; !this.#stopped; tries++) {
       try {
-        return await this.#all(events, cursor);
+        return await work();
       } catch (error) {
+        if (this.#stopped) return;
         if (error instanceof StaleCopy) return this.#host.stale();
+        if (!passes(error) && tries === 3) console.error('sync', error);
         await this.#base.world.load();
-        if (!passes(error) && tries >= 3) throw error;
         await sleep(delay(tries, Math.random()));
       }
     }
@@ -114,7 +129,7 @@ export class Sync {
         continue;
       }
       await flush();
-      await this.#event(event);
+      await this.#event(event).catch(beyondUs);
       await this.#move(event.seq);
     }
     await flush();
@@ -141,6 +156,7 @@ export class Sync {
     if (event.op !== undefined) return this.#membership.op(event.op, moment);
     if (event.manifest !== undefined) {
       await this.#membership.manifest(event.manifest, moment);
+      if (event.manifest.user_id === me && !this.#membership.active) return this.#host.removed();
       return this.#retryHeld(event.manifest.user_id);
     }
     if (event.user !== undefined) return this.#user(event.user);
@@ -257,7 +273,9 @@ export class Sync {
       for (const id of world.ids(kind)) if (!ids.has(id)) world.drop(kind, id);
       for (const [id, value] of fresh[kind]) world.put(kind, id, value as never);
     }
-    for (const one of [...state.channels, ...state.dms]) world.changeConv(one.id, { readSeq: Math.max(one.read_seq, world.conv(one.id).readSeq) });
+    for (const { id, read_seq } of [...state.channels, ...state.dms]) {
+      world.changeConv(id, { readSeq: Math.min(Math.max(read_seq, world.conv(id).readSeq), state.cursor) });
+    }
     for (const { user_id, presence } of state.presence) world.put('presence', user_id, presence);
   }
 
@@ -274,23 +292,41 @@ export class Sync {
     tell(await batch.news());
   }
 
-  // After a reset, the messages between the old cursor and the new one are read conversation by conversation.
-  async #refill(from: number): Promise<void> {
-    const { api, world } = this.#base;
+  // The state, and what this device has not seen of each conversation. Interrupted, it is done again.
+  async #restart(): Promise<void> {
+    const { machine, store } = this.#base;
+    await machine.run(() => undefined, async () => [await store.noting('refill', true)]);
+    await this.#loadState(false);
+    const { world } = this.#base;
     const missed: Message[] = [];
-    for (const id of [...world.ids('channel'), ...world.ids('dm')]) {
-      if (!this.#membership.knows(id)) continue;
-      for (let before = this.cursor + 1; ; ) {
-        const { messages } = await api.get<{ messages: Message[] }>(`/api/conversations/${id}/messages?before=${before}&limit=100`);
-        const fresh = messages.filter((one) => one.seq > from);
-        missed.push(...fresh);
-        if (fresh.length === 0 || fresh.length < messages.length) break;
-        before = fresh[0]!.seq;
-      }
-    }
+    for (const id of [...world.ids('channel'), ...world.ids('dm')]) if (this.#membership.knows(id)) missed.push(...(await this.#unseen(id)));
     missed.sort((a, b) => a.seq - b.seq);
     for (let at = 0; at < missed.length; at += pageSize) await this.#inbox.take(missed.slice(at, at + pageSize), this.#at(this.cursor));
+    await machine.run(() => undefined, async () => [await store.noting('refill', null)]);
   }
+
+  // What the place has of a conversation behind the newest message that this device has too.
+  async #unseen(conv: string): Promise<Message[]> {
+    const { api, store } = this.#base;
+    const unseen: Message[] = [];
+    for (let before = this.cursor + 1; ; ) {
+      const { messages } = await api.get<{ messages: Message[] }>(`/api/conversations/${conv}/messages?before=${before}&limit=100`);
+      for (const one of messages.toReversed()) {
+        if ((await store.message(conv, one.message_id)) !== undefined) return unseen;
+        unseen.push(one);
+      }
+      const [first] = messages;
+      if (first === undefined || (await store.messages(conv, Infinity, 'older', 1)).length === 0) return unseen;
+      before = first.seq;
+    }
+  }
+}
+
+// What the place tells of and does not have any more, and statements that do not hold up, must not keep back all that follows.
+function beyondUs(error: unknown): void {
+  const refusal = coreError(error);
+  if (refusal !== null && !['state', 'random', 'pending'].includes(refusal.code)) return console.error('sync', error);
+  if (!refused(error, 'not_found', 'forbidden')) throw error;
 }
 
 function chain(ops: readonly OpRecord[], conv: string): OpRecord[] {

@@ -5,29 +5,41 @@ import { actions } from './actions.ts';
 import { Engine } from './engine.ts';
 
 // The dedicated worker of one tab. Whichever tab's worker holds the lock is the engine of this browser: it alone has the keys, the database and
-// the socket. The others sleep until the lock is free (their tabs talk to the engine over the BroadcastChannel, as its own tab does).
+// the socket. The others sleep until the lock is free (their tabs talk to the engine over the BroadcastChannel, as its own tab does), or until their
+// tab says that the engine does not answer: browsers freeze tabs that nobody looks at, lock and all. Then it is taken away. Whoever has lost it
+// ends, and could not commit anything any more before it did: the new engine has taken over the store (N27).
 
 const lockName = 'e2ee-core';
+let waiting: AbortController | null = null;
 
-self.onmessage = (event: MessageEvent<{ tab: string }>) => {
-  const { tab } = event.data;
-  void navigator.locks.request(lockName, () => serve(tab));
+self.onmessage = ({ data: { tab, steal } }: MessageEvent<{ tab: string; steal: boolean }>) => {
+  if (steal && waiting === null) return; // it is ours already
+  waiting?.abort();
+  const patience = new AbortController();
+  waiting = patience;
+  const turn = async (): Promise<never> => {
+    waiting = null;
+    return serve(tab);
+  };
+  navigator.locks.request(lockName, steal ? { steal } : { signal: patience.signal }, turn).catch(() => {
+    if (!patience.signal.aborted) self.postMessage('halt');
+  });
 };
 
 /** Runs the engine until this worker ends; the promise, and with it the lock, is held for good. */
 function serve(tab: string): Promise<never> {
+  const run = newId();
   const channel = new BroadcastChannel(channelName);
   const post = (message: Post): void => channel.postMessage(message);
   // The tab ends this worker and begins a new one, which waits for the lock like any other.
   const engine = new Engine(
     (news) => {
-      if (news.length > 0) post({ to: 'all', news });
+      if (news.length > 0) post({ to: 'all', run, news });
     },
     () => self.postMessage('halt'),
   );
   const known: Record<string, (...args: never[]) => unknown> = actions(engine);
-  const run = newId();
-  const hello = (): void => post({ to: 'all', hello: { tab, run } });
+  const hello = (): void => post({ to: 'all', run, hello: { tab } });
 
   channel.onmessage = async ({ data }: MessageEvent<Post>) => {
     if (data.to !== 'engine') return;
@@ -38,11 +50,11 @@ function serve(tab: string): Promise<never> {
       if (action === undefined) throw new Error(`no action ${data.method}`);
       await engine.ready;
       const value = await action(...(data.args as never[]));
-      post({ to: 'tab', tab: asking, id, value });
+      post({ to: 'tab', run, tab: asking, id, value });
     } catch (error) {
       const failure = asFailure(error);
       if (failure.code === 'internal') console.error(data.method, error);
-      post({ to: 'tab', tab: asking, id, failure });
+      post({ to: 'tab', run, tab: asking, id, failure });
     }
   };
   hello();

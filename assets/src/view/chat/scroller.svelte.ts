@@ -33,6 +33,7 @@ export class Scroller {
   #anchor: { key: string; top: number } | null = null;
   #lastKey: string | undefined;
   #frame = 0;
+  #painted = false;
 
   readonly #dist = $derived.by(() => this.#distances());
   readonly #range: Range = $derived(rangeBetween(this.#dist, this.#near - this.#ahead, this.#far + this.#ahead));
@@ -105,7 +106,9 @@ export class Scroller {
     if (this.#frame !== 0) return;
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
-      this.#look();
+      if (this.#painted) return this.#look();
+      this.#painted = true; // with the frame that now begins; what a look around adds would hold it up
+      this.#scrolled();
     });
   }
 

@@ -37,7 +37,10 @@ export function askRemoveFromChannel(channel: Conversation, person: Person): voi
   openDialog({
     kind: 'confirm',
     title: `Remove ${person.name} from ${channel.name}?`,
-    body: 'Nothing new reaches them from now on. What they have read already stays on their devices.',
+    body:
+      channel.visibility === 'public'
+        ? 'Nothing new reaches them, unless they join again: anyone in the community may. What they have read already stays on their devices.'
+        : 'Nothing new reaches them from now on. What they have read already stays on their devices.',
     action: 'Remove',
     keep: 'Keep',
     run: () => app.removeFromChannel(channel.id, person.id),
