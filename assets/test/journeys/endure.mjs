@@ -140,7 +140,7 @@ const scenes = {
     await until('another attempt', () => uploads > 2);
     await at.context.unroute('**/api/manifests');
     emil.key = await confirmKey(at);
-    await box(at.page).waitFor();
+    await at.page.getByRole('heading', { name: /^You are in/ }).waitFor();
     await at.context.close();
   },
 

@@ -189,6 +189,7 @@ journey(async () => {
   await n.page.locator('.pane-side').getByRole('button', { name: new RegExp(ines.name) }).click();
   await n.page.getByRole('dialog').getByRole('button', exact('Remove from this channel')).click();
   await n.page.getByRole('alertdialog').getByRole('button', exact('Remove')).click();
+  await n.page.getByRole('alertdialog').waitFor({ state: 'detached' });
   await i.page.locator('a[href^="/c/"]').filter({ hasText: 'general' }).waitFor({ state: 'detached' });
   const after = canary('Without Ines');
   await say(n.page, after);

@@ -103,6 +103,7 @@ export class Draft {
   async send(): Promise<void> {
     const typed = this.text;
     const { editing, replying } = ui;
+    if (editing === null) this.text = ''; // at once: looking up a first emoji takes a moment, and Enter may be pressed again
     const text = await withEmoji(typed.trim());
     this.failure = null;
     try {
@@ -121,7 +122,6 @@ export class Draft {
   }
 
   async #write(text: string, replying: Message | null): Promise<void> {
-    this.text = '';
     ui.replying = null;
     const sent = app.send(text, replying?.id ?? null);
     this.#typedAt = 0;
