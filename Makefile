@@ -71,7 +71,7 @@ check: $(modules) $(core) $(generated)/wasm_exec.js
 
 # The Go tests come last, so that their own lines close the output.
 test: tools build check
-	GOOS=js GOARCH=wasm $(GO) test -exec '$(GOROOT)/lib/wasm/go_js_wasm_exec' ./app/e2ee/...
+	GOOS=js GOARCH=wasm $(GO) test -exec '$(GOROOT)/lib/wasm/go_js_wasm_exec' ./app/e2ee/... ./app/wire/octet ./app/wire/signed ./app/wire/group
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on $(concurrent)
 	$(GO) test -shuffle=on -timeout 20m ./...
 

@@ -64,7 +64,11 @@ func (p Program) run(ctx context.Context) error {
 	if len(p.Args) == 0 {
 		return usageError("say what to do: serve, setup, config, version or help")
 	}
-	switch verb, args := p.Args[0], p.Args[1:]; verb {
+	verb, args := p.Args[0], p.Args[1:]
+	if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
+		verb, args = "help", nil
+	}
+	switch verb {
 	case "serve":
 		return p.serve(ctx, args)
 	case "setup":
@@ -96,7 +100,7 @@ func settings(args []string) (config.Config, error) {
 	flags.String("data", "", "")
 	flags.String("listen", "", "")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return config.Config{}, usageError("chatalot help explains the flags")
+		return config.Config{}, usageError("ask for help alone: chatalot help")
 	} else if err != nil {
 		return config.Config{}, usageError(err.Error())
 	}

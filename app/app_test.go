@@ -210,3 +210,12 @@ func TestHalfBlocksDrawTheCode(t *testing.T) {
 		}
 	}
 }
+
+func TestHelpIsThereWhereverOneAsksForIt(t *testing.T) {
+	_, want, _ := run(t, "help")
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"setup", "-h"}, {"version", "--help"}} {
+		if status, out, errs := run(t, args...); status != 0 || out != want || errs != "" {
+			t.Errorf("%v: status %d, %q", args, status, errs)
+		}
+	}
+}
