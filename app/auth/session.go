@@ -209,7 +209,7 @@ func (a *Auth) rotate(ctx context.Context, token refreshToken, came wire.Transpo
 		return Grant{}, fmt.Errorf("renew a session: %w", err)
 	}
 	if r.reused {
-		a.log.Warn("a refresh token was used again after its successor: the session was ended for everybody", "user", r.user.ID)
+		a.log.Warn("a refresh token was used again after its successor: the session was ended for everybody")
 	}
 	if r.ended {
 		return Grant{}, sessionEnded()

@@ -182,6 +182,5 @@ export interface CoreModule {
 
 declare global {
   /** Set by the worker before it starts core.wasm; called once when the module is ready. */
-  // eslint-disable-next-line no-var
   var chatalotCoreReady: (module: object) => void
 }
