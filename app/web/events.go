@@ -43,21 +43,21 @@ func (f *Face) events(w http.ResponseWriter, r *http.Request) error {
 	if !f.origin.owns(r) {
 		return wire.Fail(wire.CrossSite, "Another website asked for this. Open this place itself and try again.")
 	}
-	known, err := f.sockets.enter(address(r))
+	known, ended, err := f.sockets.enter(address(r))
 	if err != nil {
 		return err
 	}
 	conn, err := websocket.Accept(&upgrade{ResponseWriter: w}, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // checked above, exactly
 	if err != nil {
-		known()
+		ended()
 		return wire.Fail(wire.BadRequest, "This address speaks WebSocket (RFC 6455) only.")
 	}
 	conn.SetReadLimit(maxClientFrame)
 	d := &device{face: f, conn: conn, known: known}
-	if !f.sockets.run(d.serve) {
-		known()
-		conn.CloseNow()
-	}
+	go func() { // the request's own goroutine, stack and buffers are gone while the socket lives
+		defer ended()
+		d.serve(f.sockets.ctx) // a place that began to stop meanwhile tells this socket too
+	}()
 	return nil
 }
 
@@ -115,7 +115,6 @@ type device struct {
 }
 
 func (d *device) serve(stopping context.Context) {
-	defer d.known()
 	defer d.conn.CloseNow()
 	defer context.AfterFunc(stopping, func() { d.conn.Close(websocket.StatusGoingAway, "this place is stopping") })()
 	ctx, cancel := context.WithCancel(stopping)

@@ -37,19 +37,22 @@ func newSockets() *sockets {
 	return &sockets{ctx: ctx, stop: stop, writeTime: writeTime, unknown: map[netip.Prefix]int{}, streams: map[wire.UserID]int{}}
 }
 
-// enter counts a new socket as unknown until known is called, which may happen more than once.
-func (s *sockets) enter(from netip.Prefix) (known func(), err error) {
+// enter counts a new socket, which closeAll then waits for until ended is called, once. It counts as unknown until known is called, which may
+// happen more than once.
+func (s *sockets) enter(from netip.Prefix) (known, ended func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx.Err() != nil {
-		return nil, wire.Fail(wire.Unavailable, "This place is stopping. Try again in a moment.")
+		return nil, nil, wire.Fail(wire.Unavailable, "This place is stopping. Try again in a moment.")
 	}
 	if s.total >= maxUnknown || s.unknown[from] >= maxUnknownEach {
-		return nil, &wire.Error{Code: wire.TooMany, Message: "Too many connections at once. Try again in a few seconds.", RetryAfter: int(authTime.Seconds())}
+		return nil, nil, &wire.Error{Code: wire.TooMany, Message: "Too many connections at once. Try again in a few seconds.", RetryAfter: int(authTime.Seconds())}
 	}
 	s.total++
 	s.unknown[from]++
-	return sync.OnceFunc(func() { s.leave(from) }), nil
+	s.wg.Add(1)
+	known = sync.OnceFunc(func() { s.leave(from) })
+	return known, func() { known(); s.wg.Done() }, nil
 }
 
 func (s *sockets) leave(from netip.Prefix) {
@@ -76,17 +79,6 @@ func (s *sockets) hold(user wire.UserID) (release func(), err error) {
 			delete(s.streams, user)
 		}
 	}, nil
-}
-
-// run serves one socket on a goroutine that closeAll waits for. The request's own goroutine, stack and buffers are gone by then.
-func (s *sockets) run(serve func(ctx context.Context)) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ctx.Err() != nil {
-		return false
-	}
-	s.wg.Go(func() { serve(s.ctx) })
-	return true
 }
 
 func (s *sockets) closeAll() {
