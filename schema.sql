@@ -10,7 +10,8 @@ CREATE TABLE place ( -- this installation; one row
     set_up_at       INTEGER,                             -- NULL until the first account exists
     setup_hash      BLOB,                                -- SHA-256 of the one-time setup token
     setup_expires   INTEGER,
-    key_fingerprint BLOB                                 -- SHA-256 of the access-token public key; another key at start ends every session
+    key_fingerprint BLOB,                                -- SHA-256 of the access-token public key; another key at start ends every session
+    totp_check      BLOB                                 -- a known value sealed with the TOTP key: a wrong key is noticed at start, not at the first sign-in
 ) STRICT;
 
 CREATE TABLE user (
@@ -18,10 +19,91 @@ CREATE TABLE user (
     username      TEXT NOT NULL UNIQUE,                  -- sign-in name, already lower-cased NFKC
     display_name  TEXT NOT NULL,
     password_hash TEXT NOT NULL,                         -- secret: Argon2id in PHC form
+    password_at   INTEGER NOT NULL,                      -- when it was last changed
     role          TEXT NOT NULL CHECK (role IN ('admin', 'member')),
+    -- locked: nobody signs in anew, sessions go on. suspended: they end too, and nothing is sealed to this person. deleted: only what history needs is left
+    state         TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'locked', 'suspended', 'deleted')),
     epoch         INTEGER NOT NULL DEFAULT 1,            -- grows to end every token of this person at once
+    recovery_hash BLOB CHECK (length(recovery_hash) = 32), -- SHA-256 of the recovery proof (SPEC.md section 6); NULL until there is a vault
     created_at    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE login_attempts ( -- wrong guesses at one door of one account, whether the account exists or not
+    kind         TEXT NOT NULL CHECK (kind IN ('password', 'recovery', 'two_step')),
+    subject      BLOB NOT NULL CHECK (length(subject) = 32), -- HMAC of the sign-in name: people type passwords there by mistake
+    device       BLOB NOT NULL,                          -- the known device that guessed; empty for all unknown ones together
+    known        INTEGER NOT NULL CHECK (known IN (0, 1)), -- the account exists; rows of others may be dropped when there are too many
+    failures     INTEGER NOT NULL,                       -- in a row, charged before each check
+    locked_until INTEGER NOT NULL DEFAULT 0,
+    day          INTEGER NOT NULL DEFAULT 0,             -- Unix day of day_failures
+    day_failures INTEGER NOT NULL DEFAULT 0,
+    touched_at   INTEGER NOT NULL,
+    PRIMARY KEY (kind, subject, device)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX login_attempts_oldest ON login_attempts (known, touched_at);
+
+CREATE TABLE challenge ( -- a sign-in whose first step was right and whose second is awaited
+    token_hash    BLOB PRIMARY KEY CHECK (length(token_hash) = 32), -- SHA-256; the client holds the token
+    user_id       BLOB NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    user_epoch    INTEGER NOT NULL,                      -- user.epoch at the first step; worthless after another one
+    method        TEXT NOT NULL CHECK (method IN ('password', 'recovery', 'reset')),
+    password_hash TEXT,                                  -- secret: the new password, put in force with the second step; for recovery and reset
+    reset_hash    BLOB,                                  -- reset_link.token_hash that is used up with the second step
+    failures      INTEGER NOT NULL DEFAULT 0,            -- five end it
+    expires_at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX challenge_of_user ON challenge (user_id);
+
+CREATE TABLE totp ( -- two-step codes (RFC 6238)
+    user_id      BLOB PRIMARY KEY REFERENCES user (id) ON DELETE CASCADE,
+    sealed       BLOB NOT NULL,                          -- the shared secret under the TOTP key, bound to the user
+    confirmed_at INTEGER,                                -- NULL while the first code is awaited
+    last_step    INTEGER NOT NULL DEFAULT 0              -- time step of the newest accepted code: none is accepted twice
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE backup_code ( -- a row leaves when its code is used
+    user_id BLOB NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    hash    BLOB NOT NULL CHECK (length(hash) = 32),     -- HMAC under a key that is not in this file
+    PRIMARY KEY (user_id, hash)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE trusted_device ( -- a device that need not bring a two-step code for a while
+    user_id BLOB NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    device  BLOB NOT NULL CHECK (length(device) = 16),   -- as in its device cookie
+    until   INTEGER NOT NULL,
+    PRIMARY KEY (user_id, device)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE passkey (
+    id         BLOB PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 1023), -- WebAuthn credential id
+    user_id    BLOB NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    name       TEXT NOT NULL,
+    credential TEXT NOT NULL,                            -- JSON of the WebAuthn library: public key, counter, flags
+    created_at INTEGER NOT NULL,
+    used_at    INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE INDEX passkey_of_user ON passkey (user_id);
+
+CREATE TABLE reset_link ( -- made by an admin for somebody who cannot sign in
+    token_hash BLOB PRIMARY KEY CHECK (length(token_hash) = 32), -- SHA-256; the link is shown once
+    user_id    BLOB NOT NULL UNIQUE REFERENCES user (id) ON DELETE CASCADE, -- a new one takes the place of the old
+    two_step   INTEGER NOT NULL CHECK (two_step IN (0, 1)), -- switch two-step codes off as well: the authenticator is lost too
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit ( -- every act that matters for security; never what people wrote
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    at         INTEGER NOT NULL,
+    what       TEXT NOT NULL,                            -- wire.Act
+    actor      BLOB,                                     -- user.id; NULL for the console, the place itself and strangers
+    actor_name TEXT NOT NULL DEFAULT '',                 -- as it was then: the entry outlives the account
+    user_id    BLOB,                                     -- whom it was done to, when that is somebody
+    user_name  TEXT NOT NULL DEFAULT '',
+    detail     TEXT NOT NULL DEFAULT '',                 -- a few plain words: "10 uses", "Firefox on Linux"
+    address    TEXT NOT NULL DEFAULT ''                  -- where it came from; empty for the console and the place itself
+) STRICT;
+CREATE INDEX audit_of_user ON audit (user_id) WHERE user_id IS NOT NULL;
+CREATE INDEX audit_of_actor ON audit (actor) WHERE actor IS NOT NULL;
 
 CREATE TABLE device ( -- one browser or program of a person
     id         BLOB PRIMARY KEY CHECK (length(id) = 16),
@@ -80,6 +162,8 @@ CREATE TABLE session ( -- a login
     n              INTEGER NOT NULL DEFAULT 1,           -- newest refresh token; n-1 is good too until n has been presented. Tokens are never stored
     transport      TEXT NOT NULL CHECK (transport IN ('cookie', 'body')),
     agent          TEXT NOT NULL,                        -- "Firefox on Linux": coarse, for the person's own list
+    network        TEXT NOT NULL DEFAULT '',             -- where it was last seen, coarse: an IPv4 /24 or an IPv6 /48
+    fresh_until    INTEGER NOT NULL DEFAULT 0,           -- the person has shown their password again: until then dangerous changes are allowed
     created_at     INTEGER NOT NULL,
     last_seen      INTEGER NOT NULL,
     expires_at     INTEGER NOT NULL                      -- 30 days after the last renewal, at most 180 after sign-in
@@ -115,6 +199,7 @@ CREATE TABLE invite (
     token_hash   BLOB NOT NULL UNIQUE,                   -- SHA-256; the token itself is shown once and never stored
     community_id BLOB NOT NULL REFERENCES community (id) ON DELETE CASCADE,
     created_by   BLOB NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    role         TEXT NOT NULL DEFAULT 'member' CHECK (role IN ('admin', 'member')), -- what whoever comes by it may do in the community
     uses         INTEGER NOT NULL CHECK (uses >= 1),
     used         INTEGER NOT NULL DEFAULT 0 CHECK (used <= uses),
     created_at   INTEGER NOT NULL,

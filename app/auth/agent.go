@@ -1,6 +1,9 @@
 package auth
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+)
 
 // Browsers claim to be one another, so the order matters: whoever comes later claims to be those before.
 var (
@@ -28,4 +31,18 @@ func firstIn(header string, names [][2]string) string {
 		}
 	}
 	return ""
+}
+
+// network keeps of an address only which network it is in: an IPv4 /24 or an IPv6 /48. What is not known is empty.
+func network(address netip.Addr) string {
+	address = address.Unmap()
+	bits := 24
+	if address.Is6() {
+		bits = 48
+	}
+	prefix, err := address.Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return prefix.String()
 }

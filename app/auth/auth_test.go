@@ -90,7 +90,7 @@ func settledOf(t *testing.T, mode wire.Registration) (*house, Grant) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := h.Setup(t.Context(), setupRequest(token), "")
+	g, err := h.Setup(t.Context(), setupRequest(token), wire.From{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func (h *house) caller(g Grant) wire.Caller {
 
 func (h *house) login(name string) Grant {
 	h.t.Helper()
-	g, err := h.Login(h.t.Context(), wire.LoginRequest{Username: name, Password: goodPassword, Transport: wire.ByBody}, "")
+	g, err := h.Login(h.t.Context(), wire.LoginRequest{Username: name, Password: goodPassword, Transport: wire.ByBody}, wire.From{})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func registration(name, invite string) wire.RegisterRequest {
 // join registers name with a fresh invitation from c.
 func (h *house) join(c wire.Caller, name string) Grant {
 	h.t.Helper()
-	g, err := h.Register(h.t.Context(), registration(name, h.invite(c, 1).Token), "")
+	g, err := h.Register(h.t.Context(), registration(name, h.invite(c, 1).Token), wire.From{})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -327,7 +327,7 @@ func (h *house) stranger(name string) wire.Caller {
 	var s store.Session
 	h.write(func(tx *store.Tx) (err error) {
 		user := store.User{ID: wire.UserID(random(16)), Username: name, DisplayName: name, Role: wire.PlaceMember, Epoch: 1}
-		s, err = h.enrol(tx, &user, wire.ByBody, "")
+		s, err = h.enrol(tx, &user, wire.ByBody, wire.From{})
 		return err
 	})
 	return wire.Caller{User: s.User, Session: s.ID, Role: wire.PlaceMember}

@@ -68,7 +68,7 @@ func TestDevicesThatCameToNothingAreForgotten(t *testing.T) {
 		if _, err := h.ReserveDevice(t.Context(), h.caller(in), wire.NewDevice{Name: "Firefox"}); err != nil {
 			t.Fatal(err)
 		}
-		if err := h.Logout(t.Context(), wire.LogoutRequest{}, "", in.Answer.AccessToken); err != nil {
+		if err := h.Logout(t.Context(), wire.LogoutRequest{}, "", in.Answer.AccessToken, wire.From{}); err != nil {
 			t.Fatal(err)
 		}
 	}

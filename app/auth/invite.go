@@ -28,7 +28,14 @@ func (a *Auth) NewInvite(ctx context.Context, c wire.Caller, req wire.NewInvite)
 		return wire.Invite{}, wire.FailField("expires_in", "An invitation lasts from a minute (60) to 90 days (7776000).")
 	}
 	token, hash := newInviteToken()
-	invite := wire.Invite{ID: wire.InviteID(random(16)), CommunityID: req.CommunityID, CreatedBy: c.User, Uses: req.Uses}
+	role := req.Role
+	if role == "" {
+		role = wire.Member
+	}
+	if role != wire.Member && role != wire.Admin {
+		return wire.Invite{}, wire.FailField("role", "An invitation makes people members or admins of its community.")
+	}
+	invite := wire.Invite{ID: wire.InviteID(random(16)), CommunityID: req.CommunityID, CreatedBy: c.User, Role: role, Uses: req.Uses}
 	err := a.store.Write(ctx, func(tx *store.Tx) error {
 		if err := mayInvite(tx, c.User, req.CommunityID); err != nil {
 			return err

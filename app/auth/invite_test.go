@@ -84,7 +84,7 @@ func TestARevokedInvitationOpensNothing(t *testing.T) {
 	}
 	_, err := h.PreviewInvite(t.Context(), wire.InviteToken{Token: v.Token})
 	refused(t, err, wire.InviteGone)
-	_, err = h.Register(t.Context(), registration("arne", v.Token), "")
+	_, err = h.Register(t.Context(), registration("arne", v.Token), wire.From{})
 	refused(t, err, wire.InviteGone)
 	_, err = h.AcceptInvite(t.Context(), c, wire.InviteToken{Token: v.Token})
 	refused(t, err, wire.InviteGone)

@@ -11,7 +11,7 @@ import (
 
 // Register makes an account and, with an invite, joins its community. In an open place somebody who comes without one joins the first
 // community: there would be nobody to talk to otherwise. Whether a sign-in name is taken is told only to those who may register.
-func (a *Auth) Register(ctx context.Context, req wire.RegisterRequest, agent string) (Grant, error) {
+func (a *Auth) Register(ctx context.Context, req wire.RegisterRequest, from wire.From) (Grant, error) {
 	var hash *[32]byte
 	if req.Invite != "" {
 		h, err := inviteHash(req.Invite)
@@ -34,7 +34,7 @@ func (a *Auth) Register(ctx context.Context, req wire.RegisterRequest, agent str
 		if err := mayRegister(tx, hash); err != nil {
 			return err
 		}
-		if s, err = a.enrol(tx, &user, req.Transport, agent); err != nil {
+		if s, err = a.enrol(tx, &user, req.Transport, from); err != nil {
 			return err
 		}
 		return enter(tx, user.ID, hash)

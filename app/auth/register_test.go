@@ -40,38 +40,38 @@ func TestAnInviteeLandsInTheCommunityAndBothSidesHearOfIt(t *testing.T) {
 // Test 25 of SECURITY.md.
 func TestNobodyRegistersWithoutAGoodInvite(t *testing.T) {
 	h, g := settled(t)
-	_, err := h.Register(t.Context(), registration("arne", ""), "")
+	_, err := h.Register(t.Context(), registration("arne", ""), wire.From{})
 	refused(t, err, wire.InviteRequired)
-	_, err = h.Register(t.Context(), registration("arne", "not a token"), "")
+	_, err = h.Register(t.Context(), registration("arne", "not a token"), wire.From{})
 	refused(t, err, wire.InviteGone)
 	unknown, _ := newInviteToken()
-	_, err = h.Register(t.Context(), registration("arne", unknown), "")
+	_, err = h.Register(t.Context(), registration("arne", unknown), wire.From{})
 	refused(t, err, wire.InviteGone)
 
 	used := h.invite(h.caller(g), 1)
-	if _, err := h.Register(t.Context(), registration("arne", used.Token), ""); err != nil {
+	if _, err := h.Register(t.Context(), registration("arne", used.Token), wire.From{}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = h.Register(t.Context(), registration("bente", used.Token), "")
+	_, err = h.Register(t.Context(), registration("bente", used.Token), wire.From{})
 	refused(t, err, wire.InviteGone)
 
 	expired := h.invite(h.caller(g), 1)
 	h.clock.advance(time.Hour)
-	_, err = h.Register(t.Context(), registration("bente", expired.Token), "")
+	_, err = h.Register(t.Context(), registration("bente", expired.Token), wire.From{})
 	refused(t, err, wire.InviteGone)
 }
 
 func TestAClosedPlaceTakesNobody(t *testing.T) {
 	h, g := settledOf(t, wire.Closed)
-	_, err := h.Register(t.Context(), registration("arne", h.invite(h.caller(g), 5).Token), "")
+	_, err := h.Register(t.Context(), registration("arne", h.invite(h.caller(g), 5).Token), wire.From{})
 	refused(t, err, wire.RegistrationClosed)
-	_, err = h.Register(t.Context(), registration("arne", ""), "")
+	_, err = h.Register(t.Context(), registration("arne", ""), wire.From{})
 	refused(t, err, wire.RegistrationClosed)
 }
 
 func TestAnOpenPlaceTakesAnybodyIntoItsFirstCommunity(t *testing.T) {
 	h, _ := settledOf(t, wire.Open)
-	in, err := h.Register(t.Context(), registration("arne", ""), "")
+	in, err := h.Register(t.Context(), registration("arne", ""), wire.From{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestAnOpenPlaceTakesAnybodyIntoItsFirstCommunity(t *testing.T) {
 		_, err := tx.CommunityRole(h.community(), in.Answer.User.ID)
 		return err
 	})
-	_, err = h.Register(t.Context(), registration("bente", "0123456789"), "")
+	_, err = h.Register(t.Context(), registration("bente", "0123456789"), wire.From{})
 	refused(t, err, wire.InviteGone)
 }
 
@@ -88,11 +88,11 @@ func TestASignInNameBelongsToOnePerson(t *testing.T) {
 	h, g := settled(t)
 	token := h.invite(h.caller(g), 9).Token
 	for _, name := range []string{"Gurli", "ＧＵＲＬＩ"} {
-		_, err := h.Register(t.Context(), registration(name, token), "")
+		_, err := h.Register(t.Context(), registration(name, token), wire.From{})
 		refused(t, err, wire.UsernameTaken)
 	}
 	for _, name := range []string{"g", "g\u00fcrli", "gurl\u0456", "gurli\x00", ""} {
-		_, err := h.Register(t.Context(), registration(name, token), "")
+		_, err := h.Register(t.Context(), registration(name, token), wire.From{})
 		refused(t, err, wire.BadRequest)
 	}
 	v, err := h.Invites(t.Context(), h.caller(g))
@@ -103,7 +103,7 @@ func TestASignInNameBelongsToOnePerson(t *testing.T) {
 
 func TestATakenNameIsToldOnlyToThoseInvited(t *testing.T) {
 	h, _ := settled(t)
-	_, err := h.Register(t.Context(), registration("gurli", ""), "")
+	_, err := h.Register(t.Context(), registration("gurli", ""), wire.From{})
 	refused(t, err, wire.InviteRequired)
 }
 
@@ -114,7 +114,7 @@ func TestTheLastUsesOfAnInviteAreGivenOutExactly(t *testing.T) {
 	errs := make([]error, people)
 	var wg sync.WaitGroup
 	for i := range errs {
-		wg.Go(func() { _, errs[i] = h.Register(t.Context(), registration(fmt.Sprintf("person%d", i), token), "") })
+		wg.Go(func() { _, errs[i] = h.Register(t.Context(), registration(fmt.Sprintf("person%d", i), token), wire.From{}) })
 	}
 	wg.Wait()
 	joined := 0

@@ -41,11 +41,11 @@ func (a *Auth) Authenticate(token string) (wire.Caller, time.Time, error) {
 	if !ok || l.user.String() != claims.Subject || l.epoch != claims.Epoch || l.expires <= a.now().UnixMilli() {
 		return wire.Caller{}, time.Time{}, sessionEnded()
 	}
-	return wire.Caller{User: l.user, Session: claims.Session, Device: l.device, Role: l.role}, claims.ExpiresAt.Time, nil
+	return wire.Caller{User: l.user, Session: claims.Session, Device: l.device, Role: l.role, Fresh: l.fresh > a.now().UnixMilli()}, claims.ExpiresAt.Time, nil
 }
 
 // begin starts a session for user, and ends those that are too many.
-func (a *Auth) begin(tx *store.Tx, user store.User, transport wire.Transport, agent string) (store.Session, error) {
+func (a *Auth) begin(tx *store.Tx, user store.User, transport wire.Transport, from wire.From) (store.Session, error) {
 	others, err := tx.SessionsOf(user.ID)
 	if err != nil {
 		return store.Session{}, err
@@ -57,7 +57,7 @@ func (a *Auth) begin(tx *store.Tx, user store.User, transport wire.Transport, ag
 			}
 		}
 	}
-	s := store.Session{ID: wire.SessionID(random(16)), User: user.ID, UserEpoch: user.Epoch, N: 1, Transport: transport, Agent: agentName(agent),
+	s := store.Session{ID: wire.SessionID(random(16)), User: user.ID, UserEpoch: user.Epoch, N: 1, Transport: transport, Agent: agentName(from.Agent), Network: network(from.Address),
 		CreatedAt: tx.Now(), LastSeen: tx.Now(), ExpiresAt: tx.Now() + refreshIdle.Milliseconds()}
 	tx.OnCommit(func() { a.sessions.put(s, user.Role) })
 	return s, tx.CreateSession(s)
@@ -97,8 +97,7 @@ func checkTransport(t wire.Transport) error {
 }
 
 // Login signs in. Whatever is wrong with the name or the password, the answer and the work done for it are the same.
-// agent is the client's User-Agent header, of which only "Firefox on Linux" is kept.
-func (a *Auth) Login(ctx context.Context, req wire.LoginRequest, agent string) (Grant, error) {
+func (a *Auth) Login(ctx context.Context, req wire.LoginRequest, from wire.From) (Grant, error) {
 	if err := checkTransport(req.Transport); err != nil {
 		return Grant{}, err
 	}
@@ -113,7 +112,7 @@ func (a *Auth) Login(ctx context.Context, req wire.LoginRequest, agent string) (
 	if !ok {
 		return Grant{}, badCredentials()
 	}
-	return a.signIn(ctx, user, req.Transport, agent)
+	return a.signIn(ctx, user, req.Transport, from)
 }
 
 // knownUser reads the account of a sign-in name as it was typed; an unknown one is the zero User.
@@ -133,7 +132,7 @@ func (a *Auth) knownUser(ctx context.Context, typed string) (user store.User, er
 }
 
 // signIn starts a session for somebody whose password was right when user was read.
-func (a *Auth) signIn(ctx context.Context, was store.User, transport wire.Transport, agent string) (Grant, error) {
+func (a *Auth) signIn(ctx context.Context, was store.User, transport wire.Transport, from wire.From) (Grant, error) {
 	var user store.User
 	var s store.Session
 	var hasKeys bool
@@ -144,7 +143,7 @@ func (a *Auth) signIn(ctx context.Context, was store.User, transport wire.Transp
 		if user.PasswordHash != was.PasswordHash || user.Epoch != was.Epoch {
 			return badCredentials() // changed while the old password was being checked
 		}
-		if s, err = a.begin(tx, user, transport, agent); err != nil {
+		if s, err = a.begin(tx, user, transport, from); err != nil {
 			return err
 		}
 		if hasKeys, err = tx.HasKeys(user.ID); err != nil {
@@ -162,7 +161,7 @@ func (a *Auth) signIn(ctx context.Context, was store.User, transport wire.Transp
 // Refresh renews a session and rotates its refresh token, which stands in req or else in cookie. The token before the newest is good
 // until the newest has been presented, and gets the same successor again, so that a lost answer signs nobody out; a token older than that
 // was copied, and ends the session for everybody who holds it (SECURITY.md S3). Whatever is wrong with a token is wire.SessionEnded.
-func (a *Auth) Refresh(ctx context.Context, req wire.RefreshRequest, cookie string) (Grant, error) {
+func (a *Auth) Refresh(ctx context.Context, req wire.RefreshRequest, cookie string, from wire.From) (Grant, error) {
 	if err := checkTransport(req.Transport); err != nil {
 		return Grant{}, err
 	}
@@ -177,7 +176,7 @@ func (a *Auth) Refresh(ctx context.Context, req wire.RefreshRequest, cookie stri
 	if !ok {
 		return Grant{}, sessionEnded()
 	}
-	return a.rotate(ctx, token, came)
+	return a.rotate(ctx, token, came, from)
 }
 
 // ownRefresh reads a refresh token that these keys made for a running session. What is forged goes no further, and ends nothing.
@@ -199,10 +198,10 @@ type renewal struct {
 	ended   bool
 }
 
-func (a *Auth) rotate(ctx context.Context, token refreshToken, came wire.Transport) (Grant, error) {
+func (a *Auth) rotate(ctx context.Context, token refreshToken, came wire.Transport, from wire.From) (Grant, error) {
 	var r renewal
 	err := a.store.Write(ctx, func(tx *store.Tx) (err error) {
-		r, err = a.renew(tx, token, came)
+		r, err = a.renew(tx, token, came, from)
 		return err
 	})
 	if err != nil {
@@ -217,7 +216,7 @@ func (a *Auth) rotate(ctx context.Context, token refreshToken, came wire.Transpo
 	return a.grant(r.user, r.session, r.hasKeys)
 }
 
-func (a *Auth) renew(tx *store.Tx, token refreshToken, came wire.Transport) (r renewal, err error) {
+func (a *Auth) renew(tx *store.Tx, token refreshToken, came wire.Transport, from wire.From) (r renewal, err error) {
 	r.session, err = tx.Session(token.session)
 	if errors.Is(err, store.ErrNotFound) {
 		return renewal{ended: true}, nil
@@ -237,7 +236,7 @@ func (a *Auth) renew(tx *store.Tx, token refreshToken, came wire.Transport) (r r
 		r.ended = true
 		return r, a.end(tx, s.ID)
 	case token.n == s.N:
-		err = a.advance(tx, s)
+		err = a.advance(tx, s, from)
 	case token.n != s.N-1:
 		r.reused, r.ended = true, true
 		_, err = tx.AppendLog("session_notice", store.ToUser(s.User), wire.SessionNotice{What: "refresh_reused"})
@@ -251,7 +250,7 @@ func (a *Auth) renew(tx *store.Tx, token refreshToken, came wire.Transport) (r r
 }
 
 // advance puts the next refresh token in force.
-func (a *Auth) advance(tx *store.Tx, s *store.Session) error {
+func (a *Auth) advance(tx *store.Tx, s *store.Session, from wire.From) error {
 	s.N++
 	s.ExpiresAt = min(tx.Now()+refreshIdle.Milliseconds(), s.CreatedAt+refreshLife.Milliseconds())
 	id, expires := s.ID, s.ExpiresAt
@@ -261,11 +260,11 @@ func (a *Auth) advance(tx *store.Tx, s *store.Session) error {
 			return err
 		}
 	}
-	return tx.RenewSession(id, s.N, expires)
+	return tx.RenewSession(id, s.N, expires, network(from.Address))
 }
 
 // Logout ends the sessions that the cookie, the refresh token in req and the bearer token name. Naming none is no failure.
-func (a *Auth) Logout(ctx context.Context, req wire.LogoutRequest, cookie, bearer string) error {
+func (a *Auth) Logout(ctx context.Context, req wire.LogoutRequest, cookie, bearer string, from wire.From) error {
 	var ids []wire.SessionID
 	for _, text := range []string{req.RefreshToken, cookie} {
 		if token, ok := a.ownRefresh(text); ok {

@@ -23,7 +23,7 @@ func TestSigningInGivesTokensTheWayTheClientAsked(t *testing.T) {
 	if body.Answer.RefreshToken == "" || !body.Cookie.Empty() {
 		t.Fatalf("body client: %+v", body.Answer)
 	}
-	cookie, err := h.Login(t.Context(), wire.LoginRequest{Username: "gurli", Password: goodPassword, Transport: wire.ByCookie}, "")
+	cookie, err := h.Login(t.Context(), wire.LoginRequest{Username: "gurli", Password: goodPassword, Transport: wire.ByCookie}, wire.From{})
 	if err != nil || cookie.Answer.RefreshToken != "" || cookie.Cookie.Empty() || !cookie.CookieExpires.Equal(h.clock.now().Add(refreshIdle)) {
 		t.Fatalf("cookie client: %+v, %v", cookie, err)
 	}
@@ -31,7 +31,7 @@ func TestSigningInGivesTokensTheWayTheClientAsked(t *testing.T) {
 	if err != nil || !expires.Equal(h.clock.now().Add(15*time.Minute)) || body.Answer.ExpiresAt != expires.UnixMilli() {
 		t.Fatalf("expires %v, %v", expires, err)
 	}
-	_, err = h.Login(t.Context(), wire.LoginRequest{Username: "gurli", Password: goodPassword}, "")
+	_, err = h.Login(t.Context(), wire.LoginRequest{Username: "gurli", Password: goodPassword}, wire.From{})
 	refused(t, err, wire.BadRequest)
 }
 
@@ -42,7 +42,7 @@ func TestAWrongPasswordAndAnUnknownNameAnswerTheSame(t *testing.T) {
 	for _, req := range []wire.LoginRequest{{Username: "gurli", Password: "birch lane 42 kettlf"}, {Username: "nobody", Password: goodPassword},
 		{Username: "\u0430dmin", Password: goodPassword}, {Username: "gurli", Password: ""}} {
 		req.Transport = wire.ByBody
-		_, err := h.Login(t.Context(), req, "")
+		_, err := h.Login(t.Context(), req, wire.From{})
 		refused(t, err, wire.BadCredentials)
 		text, err := json.Marshal(asWire(err))
 		if err != nil {
@@ -64,7 +64,7 @@ func TestAnUnknownNameTakesAPlaceAmongThePasswordsWorkedOn(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, name := range []string{"gurli", "nobody", "!"} {
-		if _, err := h.Login(ctx, wire.LoginRequest{Username: name, Password: goodPassword, Transport: wire.ByBody}, ""); err == nil || asWire(err).Code != "" {
+		if _, err := h.Login(ctx, wire.LoginRequest{Username: name, Password: goodPassword, Transport: wire.ByBody}, wire.From{}); err == nil || asWire(err).Code != "" {
 			t.Errorf("%s: answered %v without verifying anything", name, err)
 		}
 	}
@@ -198,7 +198,7 @@ func TestAnAccessTokenExpiresAfterFifteenMinutes(t *testing.T) {
 }
 
 func (h *house) refresh(token string) (Grant, error) {
-	return h.Refresh(h.t.Context(), wire.RefreshRequest{RefreshToken: token, Transport: wire.ByBody}, "")
+	return h.Refresh(h.t.Context(), wire.RefreshRequest{RefreshToken: token, Transport: wire.ByBody}, "", wire.From{})
 }
 
 func TestALostAnswerSignsNobodyOut(t *testing.T) {
@@ -280,15 +280,15 @@ func TestOneKindOfTokenDoesNotServeAsTheOther(t *testing.T) {
 
 func TestACookieNeverTurnsIntoATokenThatScriptsCanRead(t *testing.T) {
 	h, _ := settled(t)
-	g, err := h.Login(t.Context(), wire.LoginRequest{Username: "gurli", Password: goodPassword, Transport: wire.ByCookie}, "")
+	g, err := h.Login(t.Context(), wire.LoginRequest{Username: "gurli", Password: goodPassword, Transport: wire.ByCookie}, wire.From{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = h.Refresh(t.Context(), wire.RefreshRequest{Transport: wire.ByBody}, g.Cookie.Reveal())
+	_, err = h.Refresh(t.Context(), wire.RefreshRequest{Transport: wire.ByBody}, g.Cookie.Reveal(), wire.From{})
 	refused(t, err, wire.BadRequest)
 	_, err = h.refresh(g.Cookie.Reveal())
 	refused(t, err, wire.SessionEnded)
-	again, err := h.Refresh(t.Context(), wire.RefreshRequest{Transport: wire.ByCookie}, g.Cookie.Reveal())
+	again, err := h.Refresh(t.Context(), wire.RefreshRequest{Transport: wire.ByCookie}, g.Cookie.Reveal(), wire.From{})
 	if err != nil || again.Cookie.Empty() || again.Answer.RefreshToken != "" {
 		t.Fatalf("%+v, %v", again, err)
 	}
@@ -319,13 +319,13 @@ func TestASessionDiesUnusedAfterThirtyDaysAndInAnyCaseAfter180(t *testing.T) {
 func TestSigningOutEndsTheSessionAtOnceAndItsSocketsWithIt(t *testing.T) {
 	for name, leave := range map[string]func(h *house, g Grant) error{
 		"by token": func(h *house, g Grant) error {
-			return h.Logout(h.t.Context(), wire.LogoutRequest{RefreshToken: g.Answer.RefreshToken}, "", "")
+			return h.Logout(h.t.Context(), wire.LogoutRequest{RefreshToken: g.Answer.RefreshToken}, "", "", wire.From{})
 		},
 		"by cookie": func(h *house, g Grant) error {
-			return h.Logout(h.t.Context(), wire.LogoutRequest{}, g.Answer.RefreshToken, "")
+			return h.Logout(h.t.Context(), wire.LogoutRequest{}, g.Answer.RefreshToken, "", wire.From{})
 		},
 		"by bearer": func(h *house, g Grant) error {
-			return h.Logout(h.t.Context(), wire.LogoutRequest{}, "", g.Answer.AccessToken)
+			return h.Logout(h.t.Context(), wire.LogoutRequest{}, "", g.Answer.AccessToken, wire.From{})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -396,7 +396,7 @@ func (h *house) start(name string) Grant {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	g, err := h.signIn(h.t.Context(), user, wire.ByBody, "")
+	g, err := h.signIn(h.t.Context(), user, wire.ByBody, wire.From{})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ type login struct {
 	device  *wire.DeviceID
 	role    wire.PlaceRole
 	epoch   int64
+	fresh   int64 // until when dangerous changes are allowed, Unix ms
 	expires int64 // Unix ms
 }
 
@@ -35,7 +36,7 @@ func (t *sessions) get(id wire.SessionID) (login, bool) {
 func (t *sessions) put(s store.Session, role wire.PlaceRole) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.byID[s.ID] = login{user: s.User, device: s.Device, role: role, epoch: s.UserEpoch, expires: s.ExpiresAt}
+	t.byID[s.ID] = login{user: s.User, device: s.Device, role: role, epoch: s.UserEpoch, fresh: s.FreshUntil, expires: s.ExpiresAt}
 }
 
 // change applies fn to a login that is still running.

@@ -43,8 +43,8 @@ func setupDone() error {
 }
 
 // Setup names the place and makes its first account, an admin, with the place's first community: all of it or nothing. It needs the token
-// of the console's setup link, which works once. agent is the client's User-Agent header.
-func (a *Auth) Setup(ctx context.Context, req wire.SetupRequest, agent string) (Grant, error) {
+// of the console's setup link, which works once.
+func (a *Auth) Setup(ctx context.Context, req wire.SetupRequest, from wire.From) (Grant, error) {
 	if err := a.store.Read(ctx, func(tx *store.Tx) error { return checkSetupToken(tx, req.Token) }); err != nil {
 		return Grant{}, err
 	}
@@ -61,7 +61,7 @@ func (a *Auth) Setup(ctx context.Context, req wire.SetupRequest, agent string) (
 		if err := checkSetupToken(tx, req.Token); err != nil {
 			return err
 		}
-		if s, err = a.enrol(tx, &user, req.Transport, agent); err != nil {
+		if s, err = a.enrol(tx, &user, req.Transport, from); err != nil {
 			return err
 		}
 		if _, err := tx.CreateCommunity(placeName, user.ID); err != nil {
@@ -126,7 +126,7 @@ func (a *Auth) newUser(ctx context.Context, in applicant, role wire.PlaceRole, f
 }
 
 // enrol adds the account and starts its first session.
-func (a *Auth) enrol(tx *store.Tx, user *store.User, transport wire.Transport, agent string) (store.Session, error) {
+func (a *Auth) enrol(tx *store.Tx, user *store.User, transport wire.Transport, from wire.From) (store.Session, error) {
 	user.CreatedAt = tx.Now()
 	err := tx.CreateUser(*user)
 	if errors.Is(err, store.ErrTaken) {
@@ -135,7 +135,7 @@ func (a *Auth) enrol(tx *store.Tx, user *store.User, transport wire.Transport, a
 	if err != nil {
 		return store.Session{}, err
 	}
-	return a.begin(tx, *user, transport, agent)
+	return a.begin(tx, *user, transport, from)
 }
 
 func usernameTaken() error {

@@ -39,14 +39,14 @@ func TestNobodyWithoutTheTokenSetsAPlaceUp(t *testing.T) {
 	if h.IsSetUp() {
 		t.Fatal("set up before anybody did")
 	}
-	_, err := h.Setup(t.Context(), setupRequest(NewSecret("")), "")
+	_, err := h.Setup(t.Context(), setupRequest(NewSecret("")), wire.From{})
 	refused(t, err, wire.SetupToken)
 	token, err := IssueSetupToken(t.Context(), h.store)
 	if err != nil || len(token.Reveal()) != 43 {
 		t.Fatalf("token of %d characters, %v", len(token.Reveal()), err)
 	}
 	for _, guess := range []string{"", "x", strings.Repeat("A", 43), token.Reveal()[:42], token.Reveal() + "\n", token.Reveal() + "A"} {
-		_, err := h.Setup(t.Context(), setupRequest(NewSecret(guess)), "")
+		_, err := h.Setup(t.Context(), setupRequest(NewSecret(guess)), wire.From{})
 		refused(t, err, wire.SetupToken)
 	}
 }
@@ -61,10 +61,10 @@ func TestTheSetupTokenDiesAfterADayAndWhenAnotherIsIssued(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = h.Setup(t.Context(), setupRequest(old), "")
+	_, err = h.Setup(t.Context(), setupRequest(old), wire.From{})
 	refused(t, err, wire.SetupToken)
 	h.clock.advance(24 * time.Hour)
-	_, err = h.Setup(t.Context(), setupRequest(token), "")
+	_, err = h.Setup(t.Context(), setupRequest(token), wire.From{})
 	refused(t, err, wire.SetupToken)
 }
 
@@ -77,7 +77,7 @@ func TestTheSetupTokenWorksOnceHoweverManyUseIt(t *testing.T) {
 	errs := make([]error, 8)
 	var wg sync.WaitGroup
 	for i := range errs {
-		wg.Go(func() { _, errs[i] = h.Setup(t.Context(), setupRequest(token), "") })
+		wg.Go(func() { _, errs[i] = h.Setup(t.Context(), setupRequest(token), wire.From{}) })
 	}
 	wg.Wait()
 	worked := 0
@@ -110,13 +110,13 @@ func TestAFailedSetupLeavesNothingBehind(t *testing.T) {
 	} {
 		req := setupRequest(token)
 		change(&req)
-		_, err := h.Setup(t.Context(), req, "")
+		_, err := h.Setup(t.Context(), req, wire.From{})
 		refused(t, err, wire.BadRequest)
 		if got := asWire(err).Field; got != field {
 			t.Errorf("field %q, want %q", got, field)
 		}
 	}
-	if _, err := h.Setup(t.Context(), setupRequest(token), ""); err != nil {
+	if _, err := h.Setup(t.Context(), setupRequest(token), wire.From{}); err != nil {
 		t.Fatalf("the token was used up: %v", err)
 	}
 }

@@ -4,20 +4,20 @@ import "chatalot/app/wire"
 
 // an invitation opens its community only while its maker may invite: it dies with their right to.
 const (
-	inviteColumns = "id, community_id, created_by, uses, used, created_at, expires_at"
+	inviteColumns = "id, community_id, created_by, role, uses, used, created_at, expires_at"
 	inviteOpens   = `token_hash = ? AND used < uses AND expires_at > ? AND EXISTS (SELECT 1 FROM community_member m
 		WHERE m.community_id = invite.community_id AND m.user_id = invite.created_by AND m.role IN ('owner', 'admin'))`
 )
 
 func scanInvite(s scanner) (v wire.Invite, err error) {
-	err = s.Scan(&v.ID, &v.CommunityID, fixed(v.CreatedBy[:]), &v.Uses, &v.Used, &v.CreatedAt, &v.ExpiresAt)
+	err = s.Scan(&v.ID, &v.CommunityID, fixed(v.CreatedBy[:]), &v.Role, &v.Uses, &v.Used, &v.CreatedAt, &v.ExpiresAt)
 	return v, err
 }
 
 // CreateInvite adds an invitation; hash is that of its token, which is stored nowhere.
 func (tx *Tx) CreateInvite(v wire.Invite, hash [32]byte) error {
-	_, err := tx.exec("INSERT INTO invite (token_hash, "+inviteColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		hash[:], v.ID, v.CommunityID, v.CreatedBy[:], v.Uses, v.Used, v.CreatedAt, v.ExpiresAt)
+	_, err := tx.exec("INSERT INTO invite (token_hash, "+inviteColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		hash[:], v.ID, v.CommunityID, v.CreatedBy[:], string(v.Role), v.Uses, v.Used, v.CreatedAt, v.ExpiresAt)
 	return err
 }
 

@@ -11,22 +11,25 @@ type Session struct {
 	N         int64          // the newest refresh token's number
 	Transport wire.Transport
 	Agent     string // coarse: "Firefox on Linux"
-	CreatedAt int64  // these three in Unix ms
-	LastSeen  int64
-	ExpiresAt int64
+	Network   string // coarse: "203.0.113.0/24"; empty when unknown
+	// FreshUntil is until when dangerous changes are allowed; these four in Unix ms.
+	FreshUntil int64
+	CreatedAt  int64
+	LastSeen   int64
+	ExpiresAt  int64
 }
 
-const sessionColumns = "id, user_id, device_id, user_epoch, n, transport, agent, created_at, last_seen, expires_at"
+const sessionColumns = "id, user_id, device_id, user_epoch, n, transport, agent, network, fresh_until, created_at, last_seen, expires_at"
 
 func scanSession(s scanner) (v Session, err error) {
-	err = s.Scan(&v.ID, fixed(v.User[:]), maybe[wire.DeviceID]{&v.Device}, &v.UserEpoch, &v.N, &v.Transport, &v.Agent, &v.CreatedAt, &v.LastSeen, &v.ExpiresAt)
+	err = s.Scan(&v.ID, fixed(v.User[:]), maybe[wire.DeviceID]{&v.Device}, &v.UserEpoch, &v.N, &v.Transport, &v.Agent, &v.Network, &v.FreshUntil, &v.CreatedAt, &v.LastSeen, &v.ExpiresAt)
 	return v, err
 }
 
 // CreateSession adds a login.
 func (tx *Tx) CreateSession(v Session) error {
-	_, err := tx.exec("INSERT INTO session ("+sessionColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		v.ID, v.User[:], id16(v.Device), v.UserEpoch, v.N, string(v.Transport), v.Agent, v.CreatedAt, v.LastSeen, v.ExpiresAt)
+	_, err := tx.exec("INSERT INTO session ("+sessionColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		v.ID, v.User[:], id16(v.Device), v.UserEpoch, v.N, string(v.Transport), v.Agent, v.Network, v.FreshUntil, v.CreatedAt, v.LastSeen, v.ExpiresAt)
 	return err
 }
 
@@ -45,9 +48,9 @@ func (tx *Tx) SessionsOn(device wire.DeviceID) ([]Session, error) {
 	return many(tx, scanSession, "SELECT "+sessionColumns+" FROM session WHERE device_id = ?", device[:])
 }
 
-// RenewSession says that refresh token n is the newest now. LastSeen never goes back, whatever the clock does.
-func (tx *Tx) RenewSession(id wire.SessionID, n, expires int64) error {
-	return tx.execOne("UPDATE session SET n = ?, last_seen = max(last_seen, ?), expires_at = ? WHERE id = ?", n, tx.now, expires, id)
+// RenewSession says that refresh token n is the newest now, and from which network it was asked for. LastSeen never goes back, whatever the clock does.
+func (tx *Tx) RenewSession(id wire.SessionID, n, expires int64, network string) error {
+	return tx.execOne("UPDATE session SET n = ?, last_seen = max(last_seen, ?), expires_at = ?, network = ? WHERE id = ?", n, tx.now, expires, network, id)
 }
 
 // BindSession gives a login its device.
@@ -79,7 +82,7 @@ type LiveSession struct {
 // LiveSessions lists every login with its person's role.
 func (tx *Tx) LiveSessions() ([]LiveSession, error) {
 	return many(tx, func(s scanner) (v LiveSession, err error) {
-		err = s.Scan(&v.ID, fixed(v.User[:]), maybe[wire.DeviceID]{&v.Device}, &v.UserEpoch, &v.ExpiresAt, &v.Role)
+		err = s.Scan(&v.ID, fixed(v.User[:]), maybe[wire.DeviceID]{&v.Device}, &v.UserEpoch, &v.FreshUntil, &v.ExpiresAt, &v.Role)
 		return v, err
-	}, "SELECT s.id, s.user_id, s.device_id, s.user_epoch, s.expires_at, u.role FROM session s JOIN user u ON u.id = s.user_id")
+	}, "SELECT s.id, s.user_id, s.device_id, s.user_epoch, s.fresh_until, s.expires_at, u.role FROM session s JOIN user u ON u.id = s.user_id")
 }

@@ -12,7 +12,9 @@ type User struct {
 	Username     string
 	DisplayName  string
 	PasswordHash string // secret: Argon2id in PHC form
+	PasswordAt   int64  // when it was last changed, Unix ms
 	Role         wire.PlaceRole
+	State        wire.UserState
 	Epoch        int64 // grows to end every session of this person at once
 	CreatedAt    int64 // Unix ms
 }
@@ -28,20 +30,24 @@ func (u User) LogValue() slog.Value { return slog.StringValue(u.String()) }
 
 // Wire is the person as others see them.
 func (u User) Wire() wire.User {
-	return wire.User{ID: u.ID, Username: u.Username, DisplayName: u.DisplayName, Role: u.Role}
+	seen := wire.User{ID: u.ID, Username: u.Username, DisplayName: u.DisplayName, Role: u.Role}
+	if u.State == wire.Suspended || u.State == wire.Deleted {
+		seen.State = u.State
+	}
+	return seen
 }
 
-const userColumns = "id, username, display_name, password_hash, role, epoch, created_at"
+const userColumns = "id, username, display_name, password_hash, password_at, role, state, epoch, created_at"
 
 func scanUser(s scanner) (u User, err error) {
-	err = s.Scan(fixed(u.ID[:]), &u.Username, &u.DisplayName, &u.PasswordHash, &u.Role, &u.Epoch, &u.CreatedAt)
+	err = s.Scan(fixed(u.ID[:]), &u.Username, &u.DisplayName, &u.PasswordHash, &u.PasswordAt, &u.Role, &u.State, &u.Epoch, &u.CreatedAt)
 	return u, err
 }
 
-// CreateUser adds an account with epoch 1: ErrTaken when the sign-in name is somebody's.
+// CreateUser adds an active account with epoch 1, whose password is new: ErrTaken when the sign-in name is somebody's.
 func (tx *Tx) CreateUser(u User) error {
-	_, err := tx.exec("INSERT INTO user (id, username, display_name, password_hash, role, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-		u.ID[:], u.Username, u.DisplayName, u.PasswordHash, string(u.Role), u.CreatedAt)
+	_, err := tx.exec("INSERT INTO user (id, username, display_name, password_hash, password_at, role, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		u.ID[:], u.Username, u.DisplayName, u.PasswordHash, u.CreatedAt, string(u.Role), u.CreatedAt)
 	return err
 }
 

@@ -14,10 +14,13 @@ import (
 type class string
 
 const (
-	open   class = "open"   // anyone, even before the place is set up
-	public class = "public" // anyone, once it is set up
-	user   class = "user"   // the holder of a valid access token
-	socket class = "socket" // anyone may connect; the first frame must bring an access token
+	open       class = "open"        // anyone, even before the place is set up
+	public     class = "public"      // anyone, once it is set up
+	user       class = "user"        // the holder of a valid access token
+	fresh      class = "fresh"       // the same, who has confirmed their password within the last minutes
+	admin      class = "admin"       // the same, who looks after the place
+	freshAdmin class = "fresh admin" // both
+	socket     class = "socket"      // anyone may connect; the first frame must bring an access token
 )
 
 // route is one address, its method and what guards it. There is no way to make one without a class.
@@ -27,7 +30,7 @@ type route struct {
 	guarded
 }
 
-// guarded is a handler behind its class: anyone, stranger and member are the only makers.
+// guarded is a handler behind its class: anyone, stranger, listener, member, confirmed, keeper and confirmedKeeper are the only makers.
 type guarded struct {
 	class class
 	serve http.Handler
@@ -133,12 +136,57 @@ func (f *Face) listener(h handler) guarded { return guarded{socket, f.onceSetUp(
 // member guards a route for people who are signed in. It takes no cookie, so no other site can use it (SECURITY.md S4).
 func (f *Face) member(h callerHandler) guarded {
 	return guarded{user, f.onceSetUp(f.handle(func(w http.ResponseWriter, r *http.Request) error {
-		who, _, err := f.auth.Authenticate(bearer(r))
+		who, err := f.caller(r)
 		if err != nil {
 			return err
 		}
 		return h(w, r, who)
 	}))}
+}
+
+// confirmed guards a route for dangerous changes: it takes a session whose person has shown their password or passkey within the last minutes.
+func (f *Face) confirmed(h callerHandler) guarded {
+	return guarded{fresh, f.member(onceConfirmed(h)).serve}
+}
+
+// keeper guards a route for the place's admins. That it exists is no secret: it answers members 403.
+func (f *Face) keeper(h callerHandler) guarded {
+	return guarded{admin, f.member(onlyAdmins(h)).serve}
+}
+
+// confirmedKeeper guards a dangerous change that only the place's admins may make.
+func (f *Face) confirmedKeeper(h callerHandler) guarded {
+	return guarded{freshAdmin, f.member(onlyAdmins(onceConfirmed(h))).serve}
+}
+
+func onceConfirmed(h callerHandler) callerHandler {
+	return func(w http.ResponseWriter, r *http.Request, who wire.Caller) error {
+		if !who.Fresh {
+			return wire.Fail(wire.ConfirmFirst, "Show that it is you: enter your password again, then try once more.")
+		}
+		return h(w, r, who)
+	}
+}
+
+func onlyAdmins(h callerHandler) callerHandler {
+	return func(w http.ResponseWriter, r *http.Request, who wire.Caller) error {
+		if who.Role != wire.PlaceAdmin {
+			return wire.Fail(wire.Forbidden, "Only the admins of this place may do that. Ask one of them.")
+		}
+		return h(w, r, who)
+	}
+}
+
+// caller is who holds the request's access token, and where they ask from.
+func (f *Face) caller(r *http.Request) (wire.Caller, error) {
+	who, _, err := f.auth.Authenticate(bearer(r))
+	who.From = f.from(r)
+	return who, err
+}
+
+// from is where the request came from.
+func (f *Face) from(r *http.Request) wire.From {
+	return wire.From{Address: middleware.GetClientIPAddr(r.Context()), Agent: r.UserAgent()}
 }
 
 func (f *Face) onceSetUp(next http.Handler) http.Handler {

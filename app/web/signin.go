@@ -26,7 +26,7 @@ func (f *Face) setup(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	grant, err := f.auth.Setup(r.Context(), req, r.UserAgent())
+	grant, err := f.auth.Setup(r.Context(), req, f.from(r))
 	return f.signIn(w, http.StatusOK, grant, err)
 }
 
@@ -35,7 +35,7 @@ func (f *Face) register(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	grant, err := f.auth.Register(r.Context(), req, r.UserAgent())
+	grant, err := f.auth.Register(r.Context(), req, f.from(r))
 	return f.signIn(w, http.StatusCreated, grant, err)
 }
 
@@ -44,7 +44,7 @@ func (f *Face) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	grant, err := f.auth.Login(r.Context(), req, r.UserAgent())
+	grant, err := f.auth.Login(r.Context(), req, f.from(r))
 	return f.signIn(w, http.StatusOK, grant, err)
 }
 
@@ -53,7 +53,7 @@ func (f *Face) refresh(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	grant, err := f.auth.Refresh(r.Context(), req, f.cookie(r))
+	grant, err := f.auth.Refresh(r.Context(), req, f.cookie(r), f.from(r))
 	return f.signIn(w, http.StatusOK, grant, err)
 }
 
@@ -65,7 +65,7 @@ func (f *Face) logout(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	if err := f.auth.Logout(r.Context(), req, f.cookie(r), bearer(r)); err != nil {
+	if err := f.auth.Logout(r.Context(), req, f.cookie(r), bearer(r), f.from(r)); err != nil {
 		return err
 	}
 	f.setCookie(w, "", time.Unix(0, 0))

@@ -91,10 +91,12 @@ const (
 
 // User is a person as others see them.
 type User struct {
-	ID          UserID    `json:"id"`
-	Username    string    `json:"username"`
-	DisplayName string    `json:"display_name"`
-	Role        PlaceRole `json:"role"`
+	ID          UserID      `json:"id"`
+	Username    string      `json:"username"`
+	DisplayName string      `json:"display_name"`
+	Role        PlaceRole   `json:"role"`
+	State       UserState   `json:"state,omitempty"`  // absent: active. To suspended and deleted people nothing is sealed; locked is told to admins only
+	Epochs      []ConvEpoch `json:"epochs,omitempty"` // in events only: the reader's conversations whose epoch grew because the state changed
 }
 
 // Me is one's own account.
@@ -128,8 +130,9 @@ type SetPresence struct {
 // NewInvite asks for an invitation to a community.
 type NewInvite struct {
 	CommunityID CommunityID `json:"community_id"`
-	Uses        int         `json:"uses"`       // 1 to 1000
-	ExpiresIn   int64       `json:"expires_in"` // seconds, 60 to 90 days
+	Uses        int         `json:"uses"`           // 1 to 1000
+	ExpiresIn   int64       `json:"expires_in"`     // seconds, 60 to 90 days
+	Role        Role        `json:"role,omitempty"` // what whoever comes by it may do in the community: member (the default), or admin, which only its owner may give
 }
 
 // Invite is an invitation as its makers see it.
@@ -138,6 +141,7 @@ type Invite struct {
 	CommunityID CommunityID `json:"community_id"`
 	CreatedBy   UserID      `json:"created_by"`
 	Token       string      `json:"token,omitempty"` // only in the answer that made it; the link is /join#TOKEN
+	Role        Role        `json:"role"`
 	Uses        int         `json:"uses"`
 	Used        int         `json:"used"`
 	CreatedAt   int64       `json:"created_at"`

@@ -33,7 +33,8 @@ type PutManifest struct {
 	Manifest     Bytes   `json:"manifest"`
 	Vault        Bytes   `json:"vault,omitempty"` // at most 4 KiB
 	VaultVersion int64   `json:"vault_version,omitempty"`
-	Prekeys      []Bytes `json:"prekeys,omitempty"` // signed prekeys, at most 200
+	Recovery     Bytes   `json:"recovery,omitempty"` // with every vault: 32 bytes, the SHA-256 of the recovery proof (SPEC.md section 6)
+	Prekeys      []Bytes `json:"prekeys,omitempty"`  // signed prekeys, at most 200
 }
 
 // Manifest is a person's newest signed device list.

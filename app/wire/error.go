@@ -15,6 +15,17 @@ const (
 	Unauthorized         Code = "unauthorized"           // refresh the access token, or sign in
 	SessionEnded         Code = "session_ended"          // sign in again
 	BadCredentials       Code = "bad_credentials"        // wrong sign-in name or password
+	AccountLocked        Code = "account_locked"         // too many wrong guesses: wait retry_after seconds, or use a passkey
+	ChallengeGone        Code = "challenge_gone"         // the second step expired or had five wrong codes: begin with the password again
+	BadCode              Code = "bad_code"               // the two-step code is wrong or was used
+	BadPasskey           Code = "bad_passkey"            // the passkey does not verify, or is not known here
+	ConfirmFirst         Code = "confirm_first"          // POST /api/me/confirm, then try again
+	AccountPaused        Code = "account_paused"         // an admin locked or suspended the account: ask them
+	ResetGone            Code = "reset_gone"             // the link was used or has expired: ask for a new one
+	OwnsCommunities      Code = "owns_communities"       // hand them over first
+	LastAdmin            Code = "last_admin"             // make somebody else an admin first
+	TwoStepOn            Code = "two_step_on"            // switch it off first
+	TwoStepOff           Code = "two_step_off"           // switch it on first
 	Forbidden            Code = "forbidden"              // ask somebody with the right to
 	CrossSite            Code = "cross_site"             // another website asked; refused
 	NotSetUp             Code = "not_set_up"             // open the setup link
@@ -78,11 +89,12 @@ func (e *Error) Status() int {
 
 var statuses = map[Code]int{
 	BadRequest: 400, BadManifest: 400, BadPrekey: 400, BadOp: 400, BadEnvelopes: 400,
-	Unauthorized: 401, SessionEnded: 401, BadCredentials: 401,
-	Forbidden: 403, CrossSite: 403, SetupToken: 403, RegistrationClosed: 403, InviteRequired: 403,
+	Unauthorized: 401, SessionEnded: 401, BadCredentials: 401, BadCode: 401, ChallengeGone: 401, BadPasskey: 401,
+	Forbidden: 403, ConfirmFirst: 403, AccountPaused: 403, CrossSite: 403, SetupToken: 403, RegistrationClosed: 403, InviteRequired: 403,
 	NotFound: 404, MethodNotAllowed: 405,
 	UsernameTaken: 409, StaleManifest: 409, StaleOp: 409, StaleEpoch: 409, MessageIDTaken: 409, NotEmpty: 409, Conflict: 409, LimitReached: 409,
-	InviteGone: 410, SetupDone: 410,
-	TooLarge: 413, UnsupportedMediaType: 415, TooMany: 429,
+	OwnsCommunities: 409, LastAdmin: 409, TwoStepOn: 409, TwoStepOff: 409,
+	InviteGone: 410, ResetGone: 410, SetupDone: 410,
+	TooLarge: 413, UnsupportedMediaType: 415, TooMany: 429, AccountLocked: 429,
 	Internal: 500, NotSetUp: 503, Unhealthy: 503, Unavailable: 503,
 }

@@ -24,7 +24,7 @@ type Event struct {
 	Message             *Message         `json:"message,omitempty"`
 	Op                  *OpRecord        `json:"op,omitempty"`
 	Manifest            *Manifest        `json:"manifest,omitempty"`
-	User                *User            `json:"user,omitempty"`
+	User                *User            `json:"user,omitempty"` // one changed
 	Community           *Community       `json:"community,omitempty"`
 	CommunityGone       *Gone            `json:"community_gone,omitempty"`
 	CommunityMember     *CommunityMember `json:"community_member,omitempty"`
@@ -38,9 +38,15 @@ type Event struct {
 	SessionNotice       *SessionNotice   `json:"session_notice,omitempty"`
 }
 
-// SessionNotice tells a person something about their sessions: "refresh_reused" (a copied session was ended) or "signed_in".
+// SessionNotice tells a person something about how their account is guarded. What is one of "signed_in" (on a device not seen before),
+// "refresh_reused" (a copied session was ended), "locked" (too many wrong guesses), "password_changed", "password_recovered", "password_reset",
+// "recovery_key_changed", "two_step_on", "two_step_off", "passkey_added", "passkey_removed", "reset_link_made" and "role_changed". Agent and
+// Network say where it came from, as coarsely as in the list of sessions; Session is the one that did it, which need not tell itself.
 type SessionNotice struct {
-	What string `json:"what"`
+	What    string     `json:"what"`
+	Agent   string     `json:"agent,omitempty"`
+	Network string     `json:"network,omitempty"`
+	Session *SessionID `json:"session,omitempty"`
 }
 
 // SyncPage is a run of events for programs without a socket.
