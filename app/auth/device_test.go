@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"reflect"
 	"testing"
 
 	"chatalot/app/wire"
@@ -113,7 +114,7 @@ func TestANewNameIsToldToEverybodyWhoKnowsThePerson(t *testing.T) {
 		t.Fatalf("%+v, %v", u, err)
 	}
 	me, err := h.Me(t.Context(), c)
-	if err != nil || me.User != u || me.HasKeys || me.VaultVersion != 0 {
+	if err != nil || !reflect.DeepEqual(me.User, u) || me.HasKeys || me.VaultVersion != 0 {
 		t.Fatalf("%+v, %v", me, err)
 	}
 	rows := h.log("user")

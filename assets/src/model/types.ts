@@ -13,6 +13,8 @@ export interface Person {
   readonly username: string;
   readonly presence: Presence;
   readonly isMe: boolean;
+  /** paused: an admin has suspended the account; gone: it was deleted. To both nothing can be sent. */
+  readonly state: 'active' | 'paused' | 'gone';
 }
 
 export type CommunityRole = 'owner' | 'admin' | 'member';
@@ -126,6 +128,8 @@ export type Stage =
   | { at: 'setup'; token: string | null } /* not set up yet; without a token only the words how to get one */
   | { at: 'join'; token: string }
   | { at: 'login'; notice: string | null }
+  | { at: 'two-step'; name: string } /* the first step was right: a code from the authenticator app of this sign-in name, or a backup code */
+  | { at: 'reset'; token: string } /* somebody opened the one-use link an admin made */
   | { at: 'recovery-key' } /* signed up; the key has to be shown and confirmed before the chat opens */
   | { at: 'unlock'; notice: string | null } /* signed in on a browser without keys: asks for the recovery key */
   | { at: 'chat' };
@@ -144,6 +148,168 @@ export interface MadeInvite {
   readonly uses: number;
   readonly used: number;
   readonly expiresAt: number;
+}
+
+/** How the account is guarded. */
+export interface Security {
+  readonly passwordAt: number;
+  readonly twoStep: boolean;
+  readonly backupCodes: number;
+  readonly passkeys: readonly Passkey[];
+}
+
+export interface Passkey {
+  readonly id: Id;
+  readonly name: string;
+  readonly createdAt: number;
+  /** 0: never. */
+  readonly usedAt: number;
+}
+
+/** One of the places where one is signed in. */
+export interface SignIn {
+  readonly id: Id;
+  /** "Firefox on Linux". */
+  readonly agent: string;
+  /** The device's name, empty while it has none. */
+  readonly device: string;
+  /** "203.0.113.0/24", or empty. */
+  readonly network: string;
+  readonly current: boolean;
+  readonly hasKeys: boolean;
+  readonly createdAt: number;
+  readonly lastSeen: number;
+}
+
+/** Something the person should know about how their account is guarded; stays until it is dismissed. what is one of wire.SessionNotice. */
+export interface SecurityNotice {
+  readonly id: Id;
+  readonly what: string;
+  readonly agent: string;
+  readonly network: string;
+  readonly at: number;
+}
+
+export interface AdminPerson {
+  readonly person: Person;
+  readonly admin: boolean;
+  readonly state: 'active' | 'locked' | 'suspended' | 'deleted';
+  readonly devices: number;
+  readonly sessions: number;
+  readonly twoStep: boolean;
+  readonly passkeys: number;
+  readonly hasKeys: boolean;
+  /** Until when wrong guesses have locked it, 0 when they have not. */
+  readonly lockedUntil: number;
+  readonly createdAt: number;
+  /** 0: no session. */
+  readonly lastSeen: number;
+}
+
+export interface AdminInvite extends MadeInvite {
+  readonly community: string;
+  readonly inviter: string;
+  readonly role: 'admin' | 'member';
+  readonly createdAt: number;
+}
+
+export interface AuditEntry {
+  readonly id: number;
+  readonly at: number;
+  /** wire.Act */
+  readonly what: string;
+  readonly actor: string;
+  readonly user: string;
+  readonly detail: string;
+  readonly address: string;
+}
+
+export interface AuditPage {
+  readonly entries: readonly AuditEntry[];
+  readonly more: boolean;
+  readonly days: number;
+}
+
+export type Grade = 'pass' | 'warn' | 'fail';
+
+export interface Checkup {
+  readonly at: number;
+  readonly grade: Grade;
+  readonly findings: readonly { id: string; title: string; grade: Grade; evidence: string; why: string; fix: string }[];
+}
+
+export interface Overview {
+  readonly placeName: string;
+  readonly version: string;
+  readonly registration: string;
+  readonly startedAt: number;
+  readonly people: number;
+  readonly online: number;
+  readonly databaseBytes: number;
+  readonly diskFree: number;
+  readonly diskTotal: number;
+  readonly failedSignIns: number;
+  readonly lately: readonly AuditEntry[];
+}
+
+/** Looking after the place. Members get failures with code forbidden. Those marked confirmed can fail with confirm_first: see Account.confirm. */
+export interface Admin {
+  overview(): Promise<Overview>;
+  checkup(again: boolean): Promise<Checkup>;
+  people(): Promise<readonly AdminPerson[]>;
+  /** Confirmed. */
+  setState(person: Id, state: 'active' | 'locked' | 'suspended'): Promise<AdminPerson>;
+  /** Confirmed. Ends a lock by wrong guesses. */
+  unlock(person: Id): Promise<AdminPerson>;
+  /** Confirmed. */
+  setAdmin(person: Id, admin: boolean): Promise<AdminPerson>;
+  /** Confirmed. The one-use link, shown once. */
+  resetLink(person: Id, twoStep: boolean): Promise<{ url: string; expiresAt: number }>;
+  /** Confirmed. */
+  setRegistration(mode: 'invite_only' | 'open' | 'closed'): Promise<void>;
+  invites(): Promise<readonly AdminInvite[]>;
+  revokeInvite(id: Id): Promise<void>;
+  audit(before: number | null): Promise<AuditPage>;
+}
+
+/** One's own account. Actions marked confirmed reject with code confirm_first until confirm was called within the last five minutes. */
+export interface Account {
+  security(): Promise<Security>;
+  confirm(password: string): Promise<void>;
+  /** By a passkey instead. */
+  confirmByPasskey(): Promise<void>;
+  /** Confirmed. Every other session ends. */
+  changePassword(password: string): Promise<void>;
+  /** Confirmed. secret is what one types where no camera is at hand, url what the QR code holds. */
+  beginTwoStep(): Promise<{ secret: string; url: string }>;
+  /** Answers the backup codes, shown once. */
+  confirmTwoStep(code: string): Promise<readonly string[]>;
+  /** Confirmed. */
+  endTwoStep(): Promise<void>;
+  /** Confirmed. The old ones end. */
+  newBackupCodes(): Promise<readonly string[]>;
+  /** Whether this browser can hold passkeys for this address. */
+  readonly passkeysWork: boolean;
+  /** Confirmed. */
+  addPasskey(name: string): Promise<Passkey>;
+  renamePasskey(id: Id, name: string): Promise<Passkey>;
+  /** Confirmed. */
+  removePasskey(id: Id): Promise<void>;
+  sessions(): Promise<readonly SignIn[]>;
+  /** Confirmed. */
+  endSession(id: Id): Promise<void>;
+  /** Confirmed. */
+  endOtherSessions(): Promise<void>;
+  /** Resolves to true when this is the account's recovery key. */
+  checkRecoveryKey(key: string): Promise<boolean>;
+  /** Makes a new recovery key in the place of the old one, which must be typed: stage 'recovery-key' shows it. */
+  changeRecoveryKey(old: string): Promise<void>;
+  /** Communities one owns that have other people: they must be handed over before the account can go. */
+  readonly owned: readonly Community[];
+  /** Makes somebody else the owner. */
+  handOver(community: Id, person: Id): Promise<void>;
+  /** Confirmed. The account and everything on this browser is gone afterwards. */
+  deleteAccount(): Promise<void>;
 }
 
 /** A failure to show as it is: message says what to do next; field names the input it belongs to. */
@@ -187,7 +353,24 @@ export interface App {
   setup(input: { token: string; placeName: string; username: string; displayName: string; password: string }): Promise<void>;
   previewInvite(token: string): Promise<Invitation>;
   register(input: { username: string; displayName: string; password: string; invite: string | null }): Promise<void>;
+  /** Goes on to stage two-step when the account asks for a code. */
   login(input: { username: string; password: string }): Promise<void>;
+  /** By a passkey: both steps in one. A person who closes the browser's own dialog is no failure: resolves to false. */
+  loginByPasskey(): Promise<boolean>;
+  /** The second step: exactly one of the two is given. trust asks this browser for no code for 30 days. Code challenge_gone: back at stage login. */
+  secondStep(input: { code?: string; backupCode?: string; trust: boolean }): Promise<void>;
+  /** Back from two-step to login. */
+  cancelSignIn(): void;
+  /** A new password by the recovery key; ends at two-step, or at stage 'recovery-key' with the account's new key. */
+  recover(input: { username: string; recoveryKey: string; password: string }): Promise<void>;
+  previewReset(token: string): Promise<{ username: string; expiresAt: number }>;
+  /** A new password by the link an admin made. */
+  reset(input: { token: string; password: string }): Promise<void>;
+  readonly account: Account;
+  /** null for people who do not look after the place. */
+  readonly admin: Admin | null;
+  readonly securityNotices: readonly SecurityNotice[];
+  dismissSecurityNotice(id: Id): void;
   logout(): Promise<void>;
   /** Shown once after sign-up: seven groups of four characters. */
   readonly recoveryKey: string | null;
@@ -244,7 +427,7 @@ export interface App {
   removeFromChannel(id: Id, person: Id): Promise<void>;
   setChannelAdmin(id: Id, person: Id, admin: boolean): Promise<void>;
   openDM(person: Id): Promise<Id>;
-  createInvite(input: { communityId: Id; uses: number; days: number }): Promise<MadeInvite>;
+  createInvite(input: { communityId: Id; uses: number; days: number; role: 'admin' | 'member' }): Promise<MadeInvite>;
   listInvites(communityId: Id): Promise<readonly MadeInvite[]>;
   revokeInvite(id: Id): Promise<void>;
   changeName(displayName: string): Promise<void>;
