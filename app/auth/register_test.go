@@ -114,7 +114,9 @@ func TestTheLastUsesOfAnInviteAreGivenOutExactly(t *testing.T) {
 	errs := make([]error, people)
 	var wg sync.WaitGroup
 	for i := range errs {
-		wg.Go(func() { _, errs[i] = h.Register(t.Context(), registration(fmt.Sprintf("person%d", i), token), wire.From{}) })
+		wg.Go(func() {
+			_, errs[i] = h.Register(t.Context(), registration(fmt.Sprintf("person%d", i), token), wire.From{})
+		})
 	}
 	wg.Wait()
 	joined := 0
