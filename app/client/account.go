@@ -61,7 +61,7 @@ func (c *Client) CreateKeys(ctx context.Context, deviceName string) (recoveryCod
 		return "", err
 	}
 	return made.RecoveryCode, c.publish(ctx, wire.PutManifest{
-		Manifest: made.Manifest, Vault: made.Vault, VaultVersion: int64(made.VaultVersion), Prekeys: texts(made.Prekeys),
+		Manifest: made.Manifest, Vault: made.Vault, VaultVersion: int64(made.VaultVersion), Recovery: made.Recovery, Prekeys: texts(made.Prekeys),
 	})
 }
 
@@ -86,6 +86,40 @@ func (c *Client) Recover(ctx context.Context, deviceName, recoveryCode string) e
 			return err
 		}
 		err = c.publish(ctx, wire.PutManifest{Manifest: linked.Manifest, Prekeys: texts(linked.Prekeys)})
+		if Code(err) != wire.StaleManifest {
+			return err
+		}
+	}
+}
+
+// RecoverPassword signs in by the recovery code instead of the forgotten password, which the new one replaces. Change the code afterwards, by
+// ChangeRecoveryKey: it has been typed in.
+func (c *Client) RecoverPassword(ctx context.Context, username, recoveryCode, password string) error {
+	proof, err := core.RecoveryProof(recoveryCode)
+	if err != nil {
+		return err
+	}
+	return c.signIn(ctx, "/api/auth/recover", wire.RecoverRequest{Username: username, Proof: proof, Password: password, Transport: wire.ByBody})
+}
+
+// ChangeRecoveryKey puts a new recovery code in the place of the old one. keep is called with it before it is in force, and must store it: when the
+// answer is lost the new one may be the one that counts.
+func (c *Client) ChangeRecoveryKey(ctx context.Context, old string, keep func(recoveryCode string) error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		vault, newest := wire.Vault{}, wire.Manifest{}
+		if err := errors.Join(c.Do(ctx, "GET", "/api/vault", nil, &vault), c.Do(ctx, "GET", "/api/manifests/"+c.signed.User.ID.String(), nil, &newest)); err != nil {
+			return err
+		}
+		made, err := c.core.ChangeRecoveryKey(old, vault.Vault, newest.Manifest)
+		if err != nil {
+			return err
+		}
+		if err := keep(made.RecoveryCode); err != nil {
+			return err
+		}
+		err = c.publish(ctx, wire.PutManifest{Manifest: made.Manifest, Vault: made.Vault, VaultVersion: int64(made.VaultVersion), Recovery: made.Recovery})
 		if Code(err) != wire.StaleManifest {
 			return err
 		}

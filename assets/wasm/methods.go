@@ -61,7 +61,7 @@ var accounts = [...]binding{
 		return func() (any, error) {
 			out, err := c.CreateAccount(user, dev)
 			return object("recoveryCode", out.RecoveryCode, "manifest", octets(out.Manifest), "vault", octets(out.Vault),
-				"vaultVersion", out.VaultVersion, "prekeys", list(out.Prekeys, octets)), err
+				"vaultVersion", out.VaultVersion, "recovery", octets(out.Recovery), "prekeys", list(out.Prekeys, octets)), err
 		}
 	}},
 	{"recoverAccount", 5, func(c *core.Core, in *input, a []js.Value) action {
@@ -69,6 +69,22 @@ var accounts = [...]binding{
 		return func() (any, error) {
 			out, err := c.RecoverAccount(user, dev, code, vault, manifest)
 			return object("manifest", octets(out.Manifest), "prekeys", list(out.Prekeys, octets)), err
+		}
+	}},
+	{"recoveryProof", 1, func(_ *core.Core, in *input, a []js.Value) action {
+		code := in.text(a[0])
+		return func() (any, error) { proof, err := core.RecoveryProof(code); return octets(proof), err }
+	}},
+	{"checkRecoveryKey", 3, func(c *core.Core, in *input, a []js.Value) action {
+		code, vault, manifest := in.text(a[0]), in.bytes(a[1]), in.bytes(a[2])
+		return func() (any, error) { return done(c.CheckRecoveryKey(code, vault, manifest)) }
+	}},
+	{"changeRecoveryKey", 3, func(c *core.Core, in *input, a []js.Value) action {
+		code, vault, manifest := in.text(a[0]), in.bytes(a[1]), in.bytes(a[2])
+		return func() (any, error) {
+			out, err := c.ChangeRecoveryKey(code, vault, manifest)
+			return object("recoveryCode", out.RecoveryCode, "manifest", octets(out.Manifest), "vault", octets(out.Vault),
+				"vaultVersion", out.VaultVersion, "recovery", octets(out.Recovery)), err
 		}
 	}},
 	{"removeDevice", 1, func(c *core.Core, in *input, a []js.Value) action {

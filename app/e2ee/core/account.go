@@ -129,7 +129,7 @@ func (c *Core) create(address Address) (out Created, err error) {
 	if err != nil {
 		return out, because(CodeRandom, err)
 	}
-	out.RecoveryCode, out.VaultVersion = code.String(), firstVault
+	out.RecoveryCode, out.VaultVersion, out.Recovery = code.String(), firstVault, code.Verifier()
 	if out.Vault, err = vault.Seal(c.cfg.Rand, code, address.User, firstVault, secrets); err != nil {
 		return out, because(CodeRandom, err)
 	}
@@ -222,6 +222,61 @@ func (c *Core) link(address Address, m *signed.Manifest, secrets *identity.Accou
 	out.Manifest = next.Encode()
 	out.Prekeys, err = c.stock(a, 0, 0)
 	return out, err
+}
+
+// RecoveryProof turns a recovery code as somebody typed it into what the server accepts in the place of a forgotten password. It needs no account
+// on this device: CodeRecoveryCode when the text cannot be a code.
+func RecoveryProof(recoveryCode string) ([]byte, error) {
+	code, err := vault.ParseCode(recoveryCode)
+	if err != nil {
+		return nil, because(CodeRecoveryCode, err)
+	}
+	return code.Proof(), nil
+}
+
+// CheckRecoveryKey returns nil when recoveryCode opens this account's vault, and CodeRecoveryCode when it is another one.
+func (c *Core) CheckRecoveryKey(recoveryCode string, vaultBytes, manifest []byte) error {
+	_, _, err := c.ownVault(recoveryCode, vaultBytes, manifest)
+	return err
+}
+
+// ownVault opens the vault of the account of this device, which must be active.
+func (c *Core) ownVault(recoveryCode string, vaultBytes, manifest []byte) (*signed.Manifest, *identity.Account, error) {
+	a, p, err := c.active()
+	if err != nil {
+		return nil, nil, err
+	}
+	m, secrets, err := openVault(a.address.User, recoveryCode, vaultBytes, manifest)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := p.judge(m); err != nil {
+		return nil, nil, because(CodeVault, err)
+	}
+	return m, secrets, nil
+}
+
+// ChangeRecoveryKey makes a new recovery code in the place of the one given, which opens the vault as it is now. It takes effect when the manifest
+// comes back through [Core.ApplyManifest].
+func (c *Core) ChangeRecoveryKey(recoveryCode string, vaultBytes, manifest []byte) (out Rekeyed, err error) {
+	m, secrets, err := c.ownVault(recoveryCode, vaultBytes, manifest)
+	if err != nil {
+		return out, err
+	}
+	code, err := vault.NewCode(c.cfg.Rand)
+	if err != nil {
+		return out, because(CodeRandom, err)
+	}
+	out = Rekeyed{RecoveryCode: code.String(), VaultVersion: m.VaultVersion + 1, Recovery: code.Verifier()}
+	if out.Vault, err = vault.Seal(c.cfg.Rand, code, m.User, out.VaultVersion, secrets); err != nil {
+		return Rekeyed{}, because(CodeRandom, err)
+	}
+	next, err := identity.Reseal(m, secrets.SSK, out.VaultVersion)
+	if err != nil {
+		return Rekeyed{}, because(CodeBadInput, err)
+	}
+	out.Manifest = next.Encode()
+	return out, nil
 }
 
 // RemoveDevice returns a manifest in which another own device is removed. It takes effect when it comes back through [Core.ApplyManifest].

@@ -54,7 +54,18 @@ type Created struct {
 	Manifest     []byte
 	Vault        []byte
 	VaultVersion uint64
+	Recovery     []byte   // 32 bytes by which the server checks a recovery proof
 	Prekeys      [][]byte // signed.Prekey bytes
+}
+
+// Rekeyed is an account whose recovery key is to be replaced: what to publish, and the new code. Whoever publishes it has kept the code
+// durably before: once the vault is in force nothing else opens it.
+type Rekeyed struct {
+	RecoveryCode string
+	Manifest     []byte
+	Vault        []byte
+	VaultVersion uint64
+	Recovery     []byte
 }
 
 // Linked is a device that joined its account: what to publish. The device is active once the manifest comes back through [Core.ApplyManifest].

@@ -1,6 +1,8 @@
 package core_test
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"testing"
 
 	"chatalot/app/e2ee/core"
@@ -98,4 +100,47 @@ func TestAWrongRecoveryCodeIsSaidToBeWrong(t *testing.T) {
 	if code(err) != core.CodeVault && code(err) != core.CodeRecoveryCode {
 		t.Fatal(err)
 	}
+}
+
+func TestANewRecoveryKeyTakesThePlaceOfTheOld(t *testing.T) {
+	s := newServer(t)
+	p := s.people(2)
+	old, oldVault, oldManifest := p[0].code, s.vaults[p[0].User], s.manifests[p[0].User]
+	made, err := p[0].ChangeRecoveryKey(old, oldVault, oldManifest)
+	s.must(err)
+	if made.RecoveryCode == old || made.VaultVersion != 2 {
+		t.Fatalf("version %d, the same key: %v", made.VaultVersion, made.RecoveryCode == old)
+	}
+	proof, err := core.RecoveryProof(made.RecoveryCode)
+	s.must(err)
+	if sum := sha256.Sum256(proof); !bytes.Equal(sum[:], made.Recovery) {
+		t.Error("the proof does not match its verifier")
+	}
+	s.vaults[p[0].User] = made.Vault
+	s.putManifest(p[0].User, made.Manifest)
+	syncAll(p...)
+	fresh := s.open(nil)
+	_, err = fresh.RecoverAccount(p[0].User, s.id(), old, made.Vault, made.Manifest)
+	fresh.fails(core.CodeRecoveryCode, err)
+	p[0].fails(core.CodeRecoveryCode, p[0].CheckRecoveryKey(old, made.Vault, made.Manifest))
+	p[0].fails(core.CodeVault, p[0].CheckRecoveryKey(old, oldVault, oldManifest)) // a server that serves the past
+	s.must(p[0].CheckRecoveryKey(made.RecoveryCode, made.Vault, made.Manifest))
+	p[0].code = made.RecoveryCode
+	dm := s.dm(p[0], p[1])
+	phone := s.device(p[0])
+	syncAll(append(p, phone)...)
+	p[1].say(dm, "to both")
+	p[0].wants("to both")
+	phone.wants("to both")
+}
+
+func TestOnlyTheOldRecoveryKeyMakesANewOne(t *testing.T) {
+	s := newServer(t)
+	p := s.people(2)
+	_, err := p[0].ChangeRecoveryKey(p[1].code, s.vaults[p[0].User], s.manifests[p[0].User])
+	p[0].fails(core.CodeRecoveryCode, err)
+	_, err = s.open(nil).ChangeRecoveryKey(p[0].code, s.vaults[p[0].User], s.manifests[p[0].User])
+	p[0].fails(core.CodeNoAccount, err)
+	_, err = core.RecoveryProof("not a code")
+	p[0].fails(core.CodeRecoveryCode, err)
 }

@@ -111,6 +111,13 @@ func Remove(m *signed.Manifest, ssk ed25519.PrivateKey, device signed.DeviceID, 
 	return next, next.Sign(ssk)
 }
 
+// Reseal returns the signed manifest after m that names the given version of the vault: the account's recovery key was replaced.
+func Reseal(m *signed.Manifest, ssk ed25519.PrivateKey, vaultVersion uint64) (*signed.Manifest, error) {
+	next := after(m)
+	next.VaultVersion = vaultVersion
+	return next, next.Sign(ssk)
+}
+
 // after returns an unsigned copy of m as its own successor.
 func after(m *signed.Manifest) *signed.Manifest {
 	next := *m

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"crypto/sha256"
 	"errors"
 	"io"
 
@@ -69,6 +70,18 @@ func ParseCode(s string) (Code, error) {
 		return Code{}, ErrCheck
 	}
 	return pack(values[:valueLetters]), nil
+}
+
+const labelProof = "chatalot/recovery-proof/v1\x00"
+
+// Proof returns what shows the server that somebody holds the key, without telling it: 32 bytes, from which neither the key nor what opens the
+// vault can be computed (SPEC.md section 6.5).
+func (c Code) Proof() []byte { return prim.Derive(c[:], nil, labelProof, nil, 32) }
+
+// Verifier returns what the server keeps to check a proof: its SHA-256.
+func (c Code) Verifier() []byte {
+	sum := sha256.Sum256(c.Proof())
+	return sum[:]
 }
 
 // values returns the key as 26 digits of base 32: 128 bits after two zero bits.

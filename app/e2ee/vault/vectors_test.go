@@ -11,6 +11,8 @@ import (
 type vaultVector struct {
 	Code         frozen.Bytes
 	Text         string
+	Proof        frozen.Bytes // 6.5
+	Verifier     frozen.Bytes
 	Typed        []string // all of them the same key
 	Refused      []string // none of them a key
 	User         signed.UserID
@@ -26,6 +28,7 @@ func TestFrozenVectorsOfTheVault(t *testing.T) {
 	text := code.String()
 	v := vaultVector{Code: code[:], Text: text, User: user, VaultVersion: 3, MSKSeed: a.MSK.Seed(), SSKSeed: a.SSK.Seed(),
 		Backup: []frozen.Bytes{a.Backup[0][:]}, Vault: vault,
+		Proof: code.Proof(), Verifier: code.Verifier(),
 		Typed:   []string{text, "  " + text[:4] + "-" + text[4:8] + " " + text[8:] + "\n"},
 		Refused: []string{text[:27], text + "0", "U" + text[1:], text[:26] + "00", "8" + text[1:]}}
 	for _, typed := range v.Typed {

@@ -46,7 +46,17 @@ export interface Created {
   manifest: Uint8Array
   vault: Uint8Array
   vaultVersion: number
+  /** 32 bytes: goes to the place with the vault. */
+  recovery: Uint8Array
   prekeys: Uint8Array[]
+}
+
+export interface Rekeyed {
+  recoveryCode: string
+  manifest: Uint8Array
+  vault: Uint8Array
+  vaultVersion: number
+  recovery: Uint8Array
 }
 
 export interface Linked {
@@ -151,7 +161,13 @@ export interface Core {
   status(): Status
   createAccount(user: UserID, device: DeviceID): Created
   recoverAccount(user: UserID, device: DeviceID, recoveryCode: string, vault: Uint8Array, manifest: Uint8Array): Linked
-  removeDevice(device: DeviceID): Uint8Array
+/** Needs no account on this device: 32 bytes for the place, in the stead of a forgotten password. */
+  recoveryProof(recoveryCode: string): Uint8Array
+  /** Throws recovery_code when it is not this account's. */
+  checkRecoveryKey(recoveryCode: string, vault: Uint8Array, manifest: Uint8Array): void
+  /** Keep recoveryCode durably before publishing the rest: once the vault is in force nothing else opens it. */
+  changeRecoveryKey(recoveryCode: string, vault: Uint8Array, manifest: Uint8Array): Rekeyed
+    removeDevice(device: DeviceID): Uint8Array
   topUp(oneTimeLeft: number, kemLeft: number): Uint8Array[]
 
   applyManifest(user: UserID, manifest: Uint8Array, epochs: ConvEpoch[]): ManifestChange

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ED25519_TORSION_SUBGROUP, ed25519 } from '@noble/curves/ed25519.js';
-import { sha512 } from '@noble/hashes/sha2.js';
+import { sha256, sha512 } from '@noble/hashes/sha2.js';
 import { ascii, bytes, little, same, text, uint, join, type Bytes } from './bytes.ts';
 import { opens, prepare } from './conversation.ts';
 import { SenderKey, openContent, parseContent, parseDistribution, parseEnvelope, parsePayload, verifyContent } from './content.ts';
 import { dmStateHash, follow, stateHash, type Group } from './group.ts';
-import { edPublic, edPublicOf, kemPublicOf, verify, xPublic, xPublicOf } from './prim.ts';
+import { derive, edPublic, edPublicOf, kemPublicOf, verify, xPublic, xPublicOf } from './prim.ts';
 import { Session, initiate, parseInitial, parseMessage, party, respond, sealMessage } from './session.ts';
 import { deviceOf, dmConversation, parseManifest, parseOp, parsePrekey, safetyNumber, succeed, verifyOp, verifyPrekey, type Manifest } from './signed.ts';
 import { openVault, recoveryKey } from './vault.ts';
@@ -188,6 +188,8 @@ test('the vault opens with the recovery key as people type it', () => {
     const content = openVault(bytes(vault.Vault), recoveryKey(typed), manifest);
     assert.deepEqual([content.msk, content.ssk, ...content.backup].map(text), [vault.MSKSeed, vault.SSKSeed, ...vault.Backup]);
   }
+  const proof = derive(bytes(vault.Code), null, 'chatalot/recovery-proof/v1\0', new Uint8Array(0), 32);
+  assert.deepEqual([text(proof), text(sha256(proof))], [vault.Proof, vault.Verifier]);
   for (const typed of vault.Refused) refused(() => recoveryKey(typed), typed);
   for (const bad of changed(bytes(vault.Vault))) refused(() => openVault(bad, bytes(vault.Code), manifest), 'a changed vault');
   refused(() => openVault(bytes(vault.Vault), bytes(vault.Code), { ...manifest, vaultVersion: 4 }), 'an older vault');

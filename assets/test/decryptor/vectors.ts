@@ -32,7 +32,7 @@ export type RatchetVectors = {
   Refused: { Why: string; To: 'alice' | 'bob'; Conv: Text; Msg: Text; Sealed: Text }[];
 };
 
-export type VaultVectors = { Code: Text; Text: string; Typed: string[]; Refused: string[]; User: Text; VaultVersion: number; MSKSeed: Text; SSKSeed: Text; Backup: Text[]; Vault: Text };
+export type VaultVectors = { Code: Text; Text: string; Typed: string[]; Refused: string[]; User: Text; VaultVersion: number; MSKSeed: Text; SSKSeed: Text; Backup: Text[]; Vault: Text; Proof: Text; Verifier: Text };
 
 export type ContentVectors = {
   Contents: {
