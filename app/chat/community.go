@@ -145,22 +145,7 @@ func (c *Chat) SetRole(ctx context.Context, who wire.Caller, id wire.CommunityID
 		if err := Can(tx, who, SetRole, Object{Community: id, User: user}); err != nil {
 			return wire.CommunityMember{}, err
 		}
-		if err := tx.SetCommunityRole(id, user, in.Role); err != nil {
-			return wire.CommunityMember{}, err
-		}
-		m, err := tx.CommunityMember(id, user)
-		if err != nil {
-			return m, err
-		}
-		if _, err := tx.AppendLog("community_member", store.ToCommunity(id), m); err != nil {
-			return m, err
-		}
-		own, err := tx.Community(id, user)
-		if err != nil {
-			return m, err
-		}
-		_, err = tx.AppendLog("community", store.ToUser(user), own)
-		return m, err
+		return tx.GiveRole(id, user, in.Role)
 	})
 }
 
@@ -207,16 +192,9 @@ func mayRemove(tx *store.Tx, who wire.Caller, id wire.CommunityID, user wire.Use
 // afterDrop settles a channel somebody has just been dropped from: its next epoch, told with the members who are left; or its end,
 // when nobody is.
 func afterDrop(tx *store.Tx, id wire.ConvID) error {
-	if _, err := tx.GrowEpoch(id); err != nil {
+	if gone, err := dropDeserted(tx, id); gone || err != nil {
 		return err
 	}
-	ch, err := tx.ChannelAt(id, false)
-	if err != nil {
-		return err
-	}
-	if len(ch.Members) == 0 {
-		return dropChannel(tx, ch)
-	}
-	_, err = tx.AppendLog("channel", store.ToConversation(id), ch)
+	_, err := tx.TellMembers(id)
 	return err
 }
