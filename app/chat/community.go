@@ -145,7 +145,22 @@ func (c *Chat) SetRole(ctx context.Context, who wire.Caller, id wire.CommunityID
 		if err := Can(tx, who, SetRole, Object{Community: id, User: user}); err != nil {
 			return wire.CommunityMember{}, err
 		}
-		return tx.GiveRole(id, user, in.Role)
+		if err := tx.SetCommunityRole(id, user, in.Role); err != nil {
+			return wire.CommunityMember{}, err
+		}
+		m, err := tx.CommunityMember(id, user)
+		if err != nil {
+			return m, err
+		}
+		if _, err := tx.AppendLog("community_member", store.ToCommunity(id), m); err != nil {
+			return m, err
+		}
+		own, err := tx.Community(id, user)
+		if err != nil {
+			return m, err
+		}
+		_, err = tx.AppendLog("community", store.ToUser(user), own)
+		return m, err
 	})
 }
 

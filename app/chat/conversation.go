@@ -45,7 +45,7 @@ func mayMeet(tx *store.Tx, user wire.UserID) error {
 // outOfReach says why somebody gets nothing.
 func outOfReach(state wire.UserState) error {
 	if state == wire.Deleted {
-		return wire.Fail(wire.Forbidden, "This account was deleted, so nothing can be sent to it any more.")
+		return wire.Fail(wire.Forbidden, "This person has deleted their account, so nobody would read it. What was written before stays yours to read.")
 	}
 	return wire.Fail(wire.Forbidden, "An admin of this place has suspended this person's account, so nothing can be sent to them for now.")
 }
