@@ -34,7 +34,13 @@ const usage = `chatalot serves a place where a family or a club talks, end-to-en
   chatalot version  print the version
   chatalot help     print this
 
-serve and setup take
+  chatalot user list         everybody who has an account here
+  chatalot user unlock NAME  let somebody sign in again who was locked out
+  chatalot user reset NAME   print a link by which somebody chooses a new password; with --two-step
+                             behind it, the link switches their two-step codes off as well
+  chatalot user admin NAME   make somebody an admin of the place
+
+They work beside a running place too. serve, setup and user take
   --data DIR        where the database and its secrets are (serve makes it)
   --listen ADDR     host:port to serve on, default localhost:8080
   --config FILE     settings; see chatalot config. The command line wins over it.
@@ -62,7 +68,7 @@ func Run(ctx context.Context, p Program) int {
 
 func (p Program) run(ctx context.Context) error {
 	if len(p.Args) == 0 {
-		return usageError("say what to do: serve, setup, config, version or help")
+		return usageError("say what to do: serve, setup, user, config, version or help")
 	}
 	verb, args := p.Args[0], p.Args[1:]
 	if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
@@ -73,6 +79,8 @@ func (p Program) run(ctx context.Context) error {
 		return p.serve(ctx, args)
 	case "setup":
 		return p.setup(ctx, args)
+	case "user":
+		return p.user(ctx, args)
 	case "config":
 		return p.print(args, p.Example)
 	case "version", "--version":

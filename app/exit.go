@@ -14,6 +14,8 @@ const (
 	exitUsage      = 64
 	exitForeign    = 65
 	exitMissing    = 66
+	exitNoAccount  = 67
+	exitPaused     = 68
 	exitListen     = 69
 	exitDamaged    = 70
 	exitData       = 73
@@ -41,7 +43,7 @@ func status(err error) int {
 		status int
 	}{
 		{server.ErrData, exitData}, {server.ErrKeys, exitKeys}, {server.ErrListen, exitListen},
-		{server.ErrSetUp, exitSetUp}, {server.ErrInUse, exitInUse}, {server.ErrForeign, exitForeign}, {server.ErrNewer, exitNewer},
+		{server.ErrNoAccount, exitNoAccount}, {server.ErrPaused, exitPaused}, {server.ErrSetUp, exitSetUp}, {server.ErrInUse, exitInUse}, {server.ErrForeign, exitForeign}, {server.ErrNewer, exitNewer},
 		{server.ErrMissing, exitMissing}, {server.ErrDamaged, exitDamaged},
 	} {
 		if errors.Is(err, known.kind) {

@@ -43,11 +43,16 @@ func (p Program) greet(address, setupLink string) {
 }
 
 func (p Program) showLink(link string) error {
+	return p.printLink("Open this link to set up your place. It works once, for 24 hours; keep it to yourself.", link)
+}
+
+// printLink prints a link that opens something, with what it is for and as a QR code. It is printed, never logged.
+func (p Program) printLink(about, link string) error {
 	code, err := halfBlocks(link)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.Out, "\nOpen this link to set up your place. It works once, for 24 hours; keep it to yourself.\n\n  %s\n\n%s\n", link, code)
+	_, err = fmt.Fprintf(p.Out, "\n%s\n\n  %s\n\n%s\n", about, link, code)
 	return err
 }
 

@@ -24,6 +24,8 @@ type Options struct {
 	Keys         *Keys
 	Registration wire.Registration // the mode a new place begins with, used once: when it is set up
 	Version      string            // of the program, told to clients
+	AuditDays    int               // how long audit entries are kept; at least 1
+	Admin        string            // a sign-in name in its stored form: whose account is made an admin at start; may be empty
 	Now          func() time.Time
 	Log          *slog.Logger
 }
@@ -37,6 +39,9 @@ type Auth struct {
 	version      string
 	now          func() time.Time
 	log          *slog.Logger
+	auditDays    int
+	reserved     string // see Options.Admin
+	started      int64  // Unix ms
 
 	hasher   *hasher
 	tokens   *accessTokens
@@ -48,7 +53,7 @@ type Auth struct {
 // key files by hand signs everybody out.
 func New(ctx context.Context, o Options) (*Auth, error) {
 	a := &Auth{store: o.Store, live: o.Live, keys: o.Keys, registration: o.Registration, version: o.Version, now: o.Now, log: o.Log,
-		hasher: newHasher(), sessions: newSessions()}
+		auditDays: o.AuditDays, reserved: o.Admin, started: o.Now().UnixMilli(), hasher: newHasher(), sessions: newSessions()}
 	place, err := a.openPlace(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open the place: %w", err)
@@ -65,7 +70,7 @@ func New(ctx context.Context, o Options) (*Auth, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the sessions: %w", err)
 	}
-	return a, nil
+	return a, a.appoint(ctx)
 }
 
 // openPlace reads the place's row and ends the sessions that no token of these keys opens.

@@ -88,8 +88,12 @@ func mayClaim(tx *store.Tx, user wire.UserID, to wire.DeviceAddress) error {
 	if err != nil {
 		return err
 	}
+	state, err := tx.UserState(device.User)
+	if err != nil {
+		return err
+	}
 	known, err := tx.Acquainted(user, to.UserID)
-	if err == nil && (!known || device.User != to.UserID || !device.Active) {
+	if err == nil && (!known || device.User != to.UserID || !device.Active || !store.TakesPart(state)) {
 		return store.ErrNotFound
 	}
 	return err

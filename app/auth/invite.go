@@ -40,11 +40,17 @@ func (a *Auth) NewInvite(ctx context.Context, c wire.Caller, req wire.NewInvite)
 		if err := mayInvite(tx, c.User, req.CommunityID); err != nil {
 			return err
 		}
+		if err := mayInviteAs(tx, c.User, req.CommunityID, role); err != nil {
+			return err
+		}
 		if err := roomForInvite(tx, req.CommunityID); err != nil {
 			return err
 		}
 		invite.CreatedAt, invite.ExpiresAt = tx.Now(), tx.Now()+life.Milliseconds()
-		return tx.CreateInvite(invite, hash)
+		if err := tx.CreateInvite(invite, hash); err != nil {
+			return err
+		}
+		return auditBy(tx, c, wire.ActInviteMade, nil, describe(invite))
 	})
 	if err != nil {
 		return wire.Invite{}, fmt.Errorf("make an invitation: %w", err)
@@ -78,6 +84,32 @@ func mayInvite(tx *store.Tx, user wire.UserID, community wire.CommunityID) error
 	return nil
 }
 
+// mayInviteAs lets only the owner of a community invite people who help to run it.
+func mayInviteAs(tx *store.Tx, user wire.UserID, community wire.CommunityID, as wire.Role) error {
+	role, err := tx.CommunityRole(community, user)
+	if err == nil && as == wire.Admin && role != wire.Owner {
+		return wire.Fail(wire.Forbidden, "Only the owner of a community invites people as its admins. Invite them as members.")
+	}
+	return err
+}
+
+// describe says what an invitation allows, for the audit log.
+func describe(v wire.Invite) string {
+	uses := "1 use"
+	if v.Uses != 1 {
+		uses = fmt.Sprintf("%d uses", v.Uses)
+	}
+	return fmt.Sprintf("%s, until %s, as %s", uses, time.UnixMilli(v.ExpiresAt).UTC().Format(time.DateOnly), v.Role)
+}
+
+// withdraw ends an invitation.
+func withdraw(tx *store.Tx, c wire.Caller, v wire.Invite) error {
+	if err := tx.DropInvite(v.ID); err != nil {
+		return err
+	}
+	return auditBy(tx, c, wire.ActInviteRevoked, &v.CreatedBy, describe(v))
+}
+
 // Invites lists the invitations to the communities that the caller runs, newest first.
 func (a *Auth) Invites(ctx context.Context, c wire.Caller) (out wire.Invites, err error) {
 	err = a.store.Read(ctx, func(tx *store.Tx) error {
@@ -100,7 +132,7 @@ func (a *Auth) RevokeInvite(ctx context.Context, c wire.Caller, id wire.InviteID
 		if err := mayInvite(tx, c.User, invite.CommunityID); err != nil {
 			return asMissing(err)
 		}
-		return tx.DropInvite(id)
+		return withdraw(tx, c, invite)
 	})
 }
 
@@ -142,7 +174,8 @@ func preview(tx *store.Tx, hash [32]byte) (out wire.InvitePreview, err error) {
 	return wire.InvitePreview{PlaceName: place.Name, CommunityName: name, InviterName: inviter.DisplayName, People: people, ExpiresAt: invite.ExpiresAt}, err
 }
 
-// AcceptInvite lets somebody who has an account join a community. For one who is in it already nothing changes, and no use is counted.
+// AcceptInvite lets somebody who has an account join a community. For one who is in it already nothing changes, and no use is counted, unless the
+// invitation makes them more than they are.
 func (a *Auth) AcceptInvite(ctx context.Context, c wire.Caller, req wire.InviteToken) (out wire.Community, err error) {
 	hash, err := inviteHash(req.Token)
 	if err != nil {
@@ -161,11 +194,17 @@ func accept(tx *store.Tx, user wire.UserID, hash [32]byte) (wire.Community, erro
 		return wire.Community{}, err
 	}
 	community, err := tx.Community(invite.CommunityID, user)
-	if !errors.Is(err, store.ErrNotFound) {
+	in := err == nil
+	if err != nil && !errors.Is(err, store.ErrNotFound) || in && (community.Role != wire.Member || invite.Role == wire.Member) {
 		return community, err
 	}
 	if _, err := tx.UseInvite(hash); err != nil {
 		return wire.Community{}, err
 	}
-	return tx.JoinCommunity(invite.CommunityID, user, wire.Member)
+	if !in {
+		return tx.JoinCommunity(invite.CommunityID, user, invite.Role)
+	}
+	community.Role = invite.Role
+	_, err = tx.GiveRole(invite.CommunityID, user, invite.Role)
+	return community, err
 }

@@ -32,7 +32,8 @@ func (a *Auth) ChangeMe(ctx context.Context, c wire.Caller, req wire.MeChange) (
 		if err != nil {
 			return err
 		}
-		user.DisplayName, out = name, wire.User{ID: user.ID, Username: user.Username, DisplayName: name, Role: user.Role}
+		user.DisplayName = name
+		out = user.Wire()
 		if err := tx.SetDisplayName(c.User, name); err != nil {
 			return err
 		}

@@ -24,6 +24,9 @@ func (a *Auth) Register(ctx context.Context, req wire.RegisterRequest, from wire
 		return Grant{}, err
 	}
 	user, err := a.newUser(ctx, applicant{req.Username, req.DisplayName, req.Password, req.Transport}, wire.PlaceMember, func(name string) error {
+		if err := a.notReserved(name); err != nil {
+			return err
+		}
 		return a.store.Read(ctx, func(tx *store.Tx) error { return usernameFree(tx, name) })
 	})
 	if err != nil {
@@ -35,6 +38,13 @@ func (a *Auth) Register(ctx context.Context, req wire.RegisterRequest, from wire
 			return err
 		}
 		if s, err = a.enrol(tx, &user, req.Transport, from); err != nil {
+			return err
+		}
+		detail := "open"
+		if hash != nil {
+			detail = "invitation"
+		}
+		if err := auditOwn(tx, wire.ActRegistered, user.ID, detail, from); err != nil {
 			return err
 		}
 		return enter(tx, user.ID, hash)
@@ -98,6 +108,6 @@ func enter(tx *store.Tx, user wire.UserID, hash *[32]byte) error {
 	if err != nil {
 		return asInviteGone(err)
 	}
-	_, err = tx.JoinCommunity(invite.CommunityID, user, wire.Member)
+	_, err = tx.JoinCommunity(invite.CommunityID, user, invite.Role)
 	return err
 }

@@ -46,6 +46,9 @@ func (a *Auth) Authenticate(token string) (wire.Caller, time.Time, error) {
 
 // begin starts a session for user, and ends those that are too many.
 func (a *Auth) begin(tx *store.Tx, user store.User, transport wire.Transport, from wire.From) (store.Session, error) {
+	if err := mayBegin(user); err != nil {
+		return store.Session{}, err
+	}
 	others, err := tx.SessionsOf(user.ID)
 	if err != nil {
 		return store.Session{}, err
@@ -227,7 +230,8 @@ func (a *Auth) renew(tx *store.Tx, token refreshToken, came wire.Transport, from
 	if r.user, err = tx.User(r.session.User); err != nil {
 		return r, err
 	}
-	s := &r.session
+	s, role := &r.session, r.user.Role
+	tx.OnCommit(func() { a.sessions.change(token.session, func(l *login) { l.role = role }) }) // the console may have given them another
 	switch {
 	case s.Transport != came:
 		r.ended = true

@@ -67,6 +67,9 @@ func (a *Auth) Setup(ctx context.Context, req wire.SetupRequest, from wire.From)
 		if _, err := tx.CreateCommunity(placeName, user.ID); err != nil {
 			return err
 		}
+		if err := tx.Audit(wire.AuditEntry{What: wire.ActSetUp, Actor: &user.ID, Detail: placeName, Address: addressText(from)}); err != nil {
+			return err
+		}
 		tx.OnCommit(func() { a.setUp.Store(true) })
 		return tx.FinishSetup(placeName, a.registration)
 	})
@@ -127,7 +130,7 @@ func (a *Auth) newUser(ctx context.Context, in applicant, role wire.PlaceRole, f
 
 // enrol adds the account and starts its first session.
 func (a *Auth) enrol(tx *store.Tx, user *store.User, transport wire.Transport, from wire.From) (store.Session, error) {
-	user.CreatedAt = tx.Now()
+	user.CreatedAt, user.State = tx.Now(), wire.Active
 	err := tx.CreateUser(*user)
 	if errors.Is(err, store.ErrTaken) {
 		return store.Session{}, usernameTaken()

@@ -38,6 +38,7 @@ type Object struct {
 
 // Standing is everything the rules look at, read in the same transaction as the act itself.
 type Standing struct {
+	Barred     bool      // the caller's account was suspended or deleted since the request was let in
 	Role       wire.Role // of the caller in the community; "" outside it
 	Target     wire.Role // of Object.User in the community; "" outside it
 	Self       bool      // Object.User is the caller
@@ -59,6 +60,9 @@ func Can(tx *store.Tx, who wire.Caller, action Action, object Object) error {
 
 // allowed is the table of rights.
 func allowed(action Action, s Standing) error {
+	if s.Barred {
+		return sessionEnded()
+	}
 	switch action {
 	case SeeCommunity, CreateChannel:
 		return member(s)
@@ -149,6 +153,13 @@ func orConflict(ok bool, message string) error {
 
 // standing reads what allowed looks at for this action, and nothing more.
 func standing(tx *store.Tx, who wire.Caller, action Action, o Object) (s Standing, err error) {
+	state, err := tx.UserState(who.User)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return s, err
+	}
+	if s.Barred = !store.TakesPart(state); s.Barred {
+		return s, nil
+	}
 	s.Self = o.User == who.User
 	switch action {
 	case OpenDM:
@@ -190,6 +201,11 @@ func roleIn(tx *store.Tx, id wire.CommunityID, user wire.UserID) (wire.Role, err
 		return "", nil
 	}
 	return role, err
+}
+
+// sessionEnded is what auth answers whoever is no longer here.
+func sessionEnded() error {
+	return wire.Fail(wire.SessionEnded, "You have been signed out. Sign in again.")
 }
 
 // orGone turns a row that is not there into the answer for it.

@@ -180,8 +180,24 @@ func (c *Chat) DeleteChannel(ctx context.Context, who wire.Caller, id wire.ConvI
 	})
 }
 
-// dropChannel removes a channel and tells those who could see it.
+// dropDeserted ends a channel that everyone has left: nobody could ever be its admin.
+func dropDeserted(tx *store.Tx, id wire.ConvID) (gone bool, err error) {
+	if gone, err = tx.Deserted(id); err != nil || !gone {
+		return false, err
+	}
+	ch, err := tx.ChannelAt(id, false)
+	if err != nil {
+		return false, err
+	}
+	return true, dropChannel(tx, ch)
+}
+
+// dropChannel removes a channel and tells those who could see it, suspended people too: they may come back.
 func dropChannel(tx *store.Tx, ch wire.Channel) error {
+	members, err := tx.ConvMembers(ch.ID)
+	if err != nil {
+		return err
+	}
 	if err := tx.DropConversation(ch.ID); err != nil {
 		return err
 	}
@@ -189,8 +205,11 @@ func dropChannel(tx *store.Tx, ch wire.Channel) error {
 	if ch.Visibility == wire.Public {
 		return tellGone(tx, "channel_gone", store.ToCommunity(ch.CommunityID), gone)
 	}
-	for _, m := range ch.Members {
-		if err := tellGone(tx, "channel_gone", store.ToUser(m.UserID), gone); err != nil {
+	for _, m := range members {
+		if m.Dropped {
+			continue
+		}
+		if err := tellGone(tx, "channel_gone", store.ToUser(m.User), gone); err != nil {
 			return err
 		}
 	}

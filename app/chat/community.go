@@ -207,16 +207,9 @@ func mayRemove(tx *store.Tx, who wire.Caller, id wire.CommunityID, user wire.Use
 // afterDrop settles a channel somebody has just been dropped from: its next epoch, told with the members who are left; or its end,
 // when nobody is.
 func afterDrop(tx *store.Tx, id wire.ConvID) error {
-	if _, err := tx.GrowEpoch(id); err != nil {
+	if gone, err := dropDeserted(tx, id); gone || err != nil {
 		return err
 	}
-	ch, err := tx.ChannelAt(id, false)
-	if err != nil {
-		return err
-	}
-	if len(ch.Members) == 0 {
-		return dropChannel(tx, ch)
-	}
-	_, err = tx.AppendLog("channel", store.ToConversation(id), ch)
+	_, err := tx.TellMembers(id)
 	return err
 }

@@ -19,6 +19,9 @@ func (c *Chat) OpenDM(ctx context.Context, who wire.Caller, in wire.NewDM) (dm w
 		}
 		dm, err := tx.DM(id, who.User)
 		if errors.Is(err, store.ErrNotFound) {
+			if err := mayMeet(tx, in.UserID); err != nil {
+				return dm, err
+			}
 			created = true
 			dm, err = openDM(tx, id, who.User, in.UserID)
 		}
@@ -28,6 +31,23 @@ func (c *Chat) OpenDM(ctx context.Context, who wire.Caller, in wire.NewDM) (dm w
 		return dm, err
 	})
 	return dm, created && err == nil, err
+}
+
+// mayMeet refuses to begin a conversation with somebody whom nothing reaches. One that is there already stays readable.
+func mayMeet(tx *store.Tx, user wire.UserID) error {
+	state, err := tx.UserState(user)
+	if err == nil && !store.TakesPart(state) {
+		return outOfReach(state)
+	}
+	return err
+}
+
+// outOfReach says why somebody gets nothing.
+func outOfReach(state wire.UserState) error {
+	if state == wire.Deleted {
+		return wire.Fail(wire.Forbidden, "This person has deleted their account, so nobody would read it. What was written before stays yours to read.")
+	}
+	return wire.Fail(wire.Forbidden, "An admin of this place has suspended this person's account, so nothing can be sent to them for now.")
 }
 
 func openDM(tx *store.Tx, id wire.ConvID, a, b wire.UserID) (wire.DM, error) {

@@ -52,6 +52,9 @@ func send(tx *store.Tx, m wire.Message, request [32]byte, envelopes []wire.Envel
 	case !errors.Is(err, store.ErrNotFound):
 		return m, false, err
 	}
+	if facts.Peer != "" {
+		return m, false, outOfReach(facts.Peer)
+	}
 	if !facts.Active {
 		return m, false, wire.Fail(wire.Forbidden, "This device is not on your device list, so nobody would believe its messages. Add it to your account first.")
 	}

@@ -135,7 +135,7 @@ func membership(id wire.ConvID, head store.ChannelChain, members []store.ConvMem
 	return s
 }
 
-// newcomersBelong refuses to add people from outside the community.
+// newcomersBelong refuses to add people from outside the community, and people whom nothing reaches.
 func newcomersBelong(tx *store.Tx, community wire.CommunityID, op *signed.Op) error {
 	if op.Type != signed.OpAdd && op.Type != signed.OpCreate {
 		return nil
@@ -146,6 +146,11 @@ func newcomersBelong(tx *store.Tx, community wire.CommunityID, op *signed.Op) er
 			return err
 		case role == "":
 			return badOp(errors.New("everybody in a channel must be a member of its community. Invite them first"))
+		}
+		if state, err := tx.UserState(t.User); err != nil {
+			return err
+		} else if !store.TakesPart(state) {
+			return badOp(errors.New("somebody in it has an account that is suspended or deleted. Leave them out"))
 		}
 	}
 	return nil
@@ -254,17 +259,14 @@ func (s opStep) tellOwn(user wire.UserID) error {
 	return err
 }
 
-// settle tells a change of policy to everyone it concerns, and ends a channel that nobody is in any more: nobody could ever be its admin.
+// settle tells a change of policy to everyone it concerns, and ends a channel that nobody is in any more.
 func (s opStep) settle() error {
+	if gone, err := dropDeserted(s.tx, s.id); gone || err != nil || s.before.Policy == s.next.Policy {
+		return err
+	}
 	ch, err := s.tx.ChannelAt(s.id, false)
 	if err != nil {
 		return err
-	}
-	if len(ch.Members) == 0 {
-		return dropChannel(s.tx, ch)
-	}
-	if s.before.Policy == s.next.Policy {
-		return nil
 	}
 	if err := tellChannel(s.tx, ch); err != nil || s.next.Policy == signed.PolicyPublic {
 		return err

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,7 +14,7 @@ import (
 // field ties a key to where it is kept and to the rule it must obey: check answers "" or what is wrong and what to write instead.
 type field struct {
 	key   string
-	value any // *string or *[]string
+	value any // *string, *int or *[]string
 	check func() string
 }
 
@@ -24,6 +25,8 @@ func (c *Config) fields() []field {
 		{"data", &c.Data, c.checkData},
 		{"registration", &c.Registration, oneOf(&c.Registration, "invite_only", "open", "closed")},
 		{"trusted_proxies", &c.TrustedProxies, c.checkProxies},
+		{"admin_username", &c.AdminUsername, c.checkAdminUsername},
+		{"audit_days", &c.AuditDays, between(&c.AuditDays, 1, 3650)},
 		{"log_level", &c.LogLevel, oneOf(&c.LogLevel, "debug", "info", "warn", "error")},
 		{"log_format", &c.LogFormat, oneOf(&c.LogFormat, "text", "json")},
 	}
@@ -36,6 +39,25 @@ func oneOf(value *string, allowed ...string) func() string {
 		}
 		return fmt.Sprintf("%q is none of %s", *value, strings.Join(allowed, ", "))
 	}
+}
+
+func between(value *int, least, most int) func() string {
+	return func() string {
+		if least <= *value && *value <= most {
+			return ""
+		}
+		return fmt.Sprintf("%d is not from %d to %d", *value, least, most)
+	}
+}
+
+// usernames is what a sign-in name looks like once it is stored.
+var usernames = regexp.MustCompile(`^[a-z0-9_.-]{3,32}$`)
+
+func (c *Config) checkAdminUsername() string {
+	if c.AdminUsername == "" || usernames.MatchString(c.AdminUsername) {
+		return ""
+	}
+	return fmt.Sprintf("%q is no sign-in name: 3 to 32 small letters, digits, dots, dashes and underscores", c.AdminUsername)
 }
 
 // checkListen refuses plain HTTP towards the network: passwords and refresh tokens would travel in the clear, and browsers

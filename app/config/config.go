@@ -15,6 +15,8 @@ type Config struct {
 	Data           string   // directory of the database and its secrets; made when missing
 	Registration   string   // the mode a new place starts with: invite_only, open or closed
 	TrustedProxies []string // CIDR prefixes whose X-Forwarded-For is believed
+	AdminUsername  string   // the sign-in name of an account that is made an admin at start; may be empty
+	AuditDays      int      // how long the audit log is kept
 	LogLevel       string   // debug, info, warn or error
 	LogFormat      string   // text or json
 }
@@ -26,6 +28,7 @@ func Default() Config {
 		Data:           "chatalot-data",
 		Registration:   "invite_only",
 		TrustedProxies: []string{"127.0.0.0/8", "::1/128"},
+		AuditDays:      90,
 		LogLevel:       "info",
 		LogFormat:      "text",
 	}

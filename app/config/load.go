@@ -124,14 +124,19 @@ func (c *Config) reset(key string) {
 	switch to := c.field(key).value.(type) {
 	case *string:
 		*to = *d.field(key).value.(*string)
+	case *int:
+		*to = *d.field(key).value.(*int)
 	case *[]string:
 		*to = *d.field(key).value.(*[]string)
 	}
 }
 
 func kindOf(value any) string {
-	if _, ok := value.(*[]string); ok {
+	switch value.(type) {
+	case *[]string:
 		return `a list of texts, for example ["127.0.0.0/8"]`
+	case *int:
+		return "a whole number without quotes"
 	}
 	return "a text in quotes"
 }

@@ -23,6 +23,7 @@ type Hub struct {
 	people      map[wire.UserID]*person
 	inConv      map[wire.ConvID][]*person
 	inCommunity map[wire.CommunityID][]*person
+	onEnd       []func(wire.UserID, *wire.SessionID)
 }
 
 // New returns a hub with nobody connected.
@@ -44,7 +45,10 @@ type person struct {
 func (h *Hub) Append(rows []Row, members []wire.UserID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	first := h.tail.append(rows)
+	first, gap := h.tail.append(rows)
+	if gap {
+		h.rewind()
+	}
 	for _, id := range members {
 		if p := h.people[id]; p != nil {
 			p.gen++
@@ -53,6 +57,16 @@ func (h *Hub) Append(rows []Row, members []wire.UserID) {
 	}
 	for i := range rows {
 		h.ringFor(&rows[i])
+	}
+}
+
+// rewind has everybody look again from where they stand: another process, the console's, wrote rows that did not come by here.
+func (h *Hub) rewind() {
+	for _, p := range h.people {
+		for _, s := range p.subs {
+			s.next = s.cursor + 1
+			s.wake()
+		}
 	}
 }
 
@@ -122,17 +136,39 @@ func drop[K comparable](index map[K][]*person, id K, p *person) {
 	}
 }
 
-// KickUser ends every connection of a person with the close code.
+// OnEnd has f called whenever somebody's right to be here ends, once that is on disk: for session nil all sessions of the person at once
+// (suspended, deleted), else that one (signed out, ended from elsewhere, a copied token, a removed device, one session too many). It is the one
+// hook for whatever lives as long as a session does, such as relay allocations; sockets and waiting syncs end by it too, before f is called.
+// f runs on the goroutine that commits: it must be quick, and call neither the store nor this hub. Register before anybody connects. A session
+// that nobody renews runs out in silence, 30 days after its last token did.
+func (h *Hub) OnEnd(f func(user wire.UserID, session *wire.SessionID)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.onEnd = append(h.onEnd, f)
+}
+
+// KickUser ends every connection of a person with the close code, and tells OnEnd.
 func (h *Hub) KickUser(user wire.UserID, code int) {
 	h.kick(user, code, func(*Sub) bool { return true })
+	h.ended(user, nil)
 }
 
-// KickSession ends the connections of one login session of a person.
+// KickSession ends the connections of one login session of a person, and tells OnEnd.
 func (h *Hub) KickSession(user wire.UserID, session wire.SessionID, code int) {
 	h.kick(user, code, func(s *Sub) bool { return s.caller.Session == session })
+	h.ended(user, &session)
 }
 
-// KickDevice ends the connections of one device of a person.
+func (h *Hub) ended(user wire.UserID, session *wire.SessionID) {
+	h.mu.Lock()
+	hooks := h.onEnd
+	h.mu.Unlock()
+	for _, f := range hooks {
+		f(user, session)
+	}
+}
+
+// KickDevice ends the connections of one device of a person. Its sessions are ended one by one besides.
 func (h *Hub) KickDevice(user wire.UserID, device wire.DeviceID, code int) {
 	h.kick(user, code, func(s *Sub) bool { return s.isDevice(device) })
 }
@@ -150,4 +186,5 @@ func (h *Hub) kick(user wire.UserID, code int, which func(*Sub) bool) {
 			s.wake()
 		}
 	}
+	h.tellPresence(p)
 }

@@ -42,12 +42,24 @@ func (h *Hub) Present(v View) []wire.PresenceChange {
 	return list
 }
 
+// Online counts the people who are there, away or not.
+func (h *Hub) Online() (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range h.people {
+		if p.present() != wire.Offline {
+			n++
+		}
+	}
+	return n
+}
+
 // present is online while any device is, away while devices are only connected.
 func (p *person) present() wire.Presence {
 	is := wire.Offline
 	for _, s := range p.subs {
 		switch {
-		case s.quiet:
+		case s.quiet, s.kicked != 0:
 		case s.away:
 			is = wire.Away
 		default:

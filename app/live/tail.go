@@ -175,13 +175,14 @@ type tail struct {
 	base, end int64
 }
 
-// append adds the rows of one commit and returns the seq of the first; without rows, the next seq there will be.
-func (t *tail) append(rows []Row) (first int64) {
+// append adds the rows of one commit and returns the seq of the first; without rows, the next seq there will be. gap tells that others may stand
+// before them which are not here: what it held of older ones is forgotten, so that everybody reads those from the store.
+func (t *tail) append(rows []Row) (first int64, gap bool) {
 	if len(rows) == 0 {
-		return t.end + 1
+		return t.end + 1, false
 	}
-	if t.end == 0 {
-		t.base = rows[0].Seq - 1
+	if gap = rows[0].Seq != t.end+1; gap {
+		t.entries, t.bytes, t.base = nil, 0, rows[0].Seq-1
 	}
 	for i := range rows {
 		e := &Entry{Row: rows[i]}
@@ -190,7 +191,7 @@ func (t *tail) append(rows []Row) (first int64) {
 	}
 	t.end = rows[len(rows)-1].Seq
 	t.trim()
-	return rows[0].Seq
+	return rows[0].Seq, gap
 }
 
 func (t *tail) trim() {

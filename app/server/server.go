@@ -72,6 +72,7 @@ type place struct {
 	auth     *auth.Auth
 	chat     *chat.Chat
 	face     *web.Face
+	daily    *daily
 	listener net.Listener
 	address  string
 }
@@ -105,10 +106,12 @@ func (p *place) open(ctx context.Context) (err error) {
 	}
 	p.live = live.New()
 	p.auth, err = auth.New(ctx, auth.Options{Store: p.store, Live: p.live, Keys: keys, Registration: wire.Registration(c.Registration),
-		Version: p.o.Version, Now: time.Now, Log: p.o.Log})
+		Version: p.o.Version, AuditDays: c.AuditDays, Admin: c.AdminUsername, Now: time.Now, Log: p.o.Log})
 	if err != nil {
 		return fmt.Errorf("load the sessions: %w", err)
 	}
+	p.daily = newDaily(p.o.Log)
+	p.daily.add("drop old audit entries", p.auth.PruneAudit)
 	p.chat = chat.New(chat.Options{Store: p.store, Live: p.live, Version: p.o.Version, Now: time.Now, Log: p.o.Log})
 	return p.listen(ctx)
 }
@@ -158,6 +161,7 @@ func (p *place) serve(ctx context.Context, link string) error {
 	p.o.Log.Info("serving", "address", p.address, "listen", p.listener.Addr().String(), "version", p.o.Version)
 	p.o.Ready(p.address, link)
 	tellSystemd("READY=1")
+	p.daily.start(ctx)
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)
@@ -185,6 +189,9 @@ func (p *place) stop(server *http.Server) error {
 func (p *place) close() {
 	if p.listener != nil {
 		p.listener.Close() // a second time after Serve: its error says nothing
+	}
+	if p.daily != nil {
+		p.daily.stop()
 	}
 	if p.store == nil {
 		return

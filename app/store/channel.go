@@ -52,7 +52,7 @@ func (tx *Tx) ChannelAt(id wire.ConvID, outside bool) (wire.Channel, error) {
 }
 
 func (tx *Tx) channelMembers(id wire.ConvID) ([]wire.ChannelMember, error) {
-	return many(tx, scanChannelMember, "SELECT user_id, admin FROM conversation_member WHERE conversation_id = ? AND dropped = 0 ORDER BY user_id", id[:])
+	return many(tx, scanChannelMember, "SELECT user_id, admin FROM conversation_member m WHERE conversation_id = ? AND"+takesPart+"ORDER BY user_id", id[:])
 }
 
 func scanChannelMember(s scanner) (m wire.ChannelMember, err error) {
@@ -87,9 +87,9 @@ func (tx *Tx) membersByChannel(reader wire.UserID) (map[wire.ConvID][]wire.Chann
 		err := s.Scan(fixed(id[:]), fixed(m.UserID[:]), &m.Admin)
 		all[id] = append(all[id], m)
 		return err
-	}, `SELECT o.conversation_id, o.user_id, o.admin FROM conversation_member m JOIN channel USING (conversation_id)
-		JOIN conversation_member o USING (conversation_id) WHERE m.user_id = ? AND m.dropped = 0 AND o.dropped = 0
-		ORDER BY o.conversation_id, o.user_id`, reader[:])
+	}, `SELECT m.conversation_id, m.user_id, m.admin FROM conversation_member own JOIN channel USING (conversation_id)
+		JOIN conversation_member m USING (conversation_id) WHERE own.user_id = ? AND own.dropped = 0 AND`+takesPart+`
+		ORDER BY m.conversation_id, m.user_id`, reader[:])
 	return all, err
 }
 

@@ -129,11 +129,11 @@ func (tx *Tx) CountOwned(user wire.UserID) (n int, err error) {
 	return n, err
 }
 
-const selectMember = `SELECT m.community_id, m.role, u.id, u.username, u.display_name, u.role
+const selectMember = `SELECT m.community_id, m.role, u.id, u.username, u.display_name, u.role,` + seenState + `
 	FROM community_member m JOIN user u ON u.id = m.user_id `
 
 func scanCommunityMember(s scanner) (m wire.CommunityMember, err error) {
-	err = s.Scan(&m.CommunityID, &m.Role, fixed(m.User.ID[:]), &m.User.Username, &m.User.DisplayName, &m.User.Role)
+	err = s.Scan(&m.CommunityID, &m.Role, fixed(m.User.ID[:]), &m.User.Username, &m.User.DisplayName, &m.User.Role, &m.User.State)
 	return m, err
 }
 

@@ -89,7 +89,8 @@ func scanConvEpoch(s scanner) (e wire.ConvEpoch, err error) {
 	return e, err
 }
 
-// Memberships lists what a person may read now: conversations and communities with the seq from which their rows are this person's.
+// Memberships lists what a person may read now: conversations and communities with the seq from which their rows are this person's. For somebody
+// suspended or deleted there is nothing.
 func (tx *Tx) Memberships(user wire.UserID) (convs map[wire.ConvID]int64, communities map[wire.CommunityID]int64, err error) {
 	convs, communities = map[wire.ConvID]int64{}, map[wire.CommunityID]int64{}
 	err = each(tx, func(s scanner) error {
@@ -98,7 +99,7 @@ func (tx *Tx) Memberships(user wire.UserID) (convs map[wire.ConvID]int64, commun
 		err := s.Scan(fixed(id[:]), &seq)
 		convs[id] = seq
 		return err
-	}, "SELECT conversation_id, joined_seq FROM conversation_member WHERE user_id = ? AND dropped = 0", user[:])
+	}, "SELECT conversation_id, joined_seq FROM conversation_member m WHERE user_id = ? AND"+takesPart, user[:])
 	if err != nil {
 		return nil, nil, err
 	}
@@ -108,7 +109,7 @@ func (tx *Tx) Memberships(user wire.UserID) (convs map[wire.ConvID]int64, commun
 		err := s.Scan(&id, &seq)
 		communities[id] = seq
 		return err
-	}, "SELECT community_id, joined_seq FROM community_member WHERE user_id = ?", user[:])
+	}, "SELECT community_id, joined_seq FROM community_member JOIN user u ON u.id = user_id WHERE user_id = ? AND u.state IN ('active', 'locked')", user[:])
 	return convs, communities, err
 }
 
@@ -129,11 +130,11 @@ func (tx *Tx) ManifestsOf(id wire.ConvID) ([]wire.Manifest, error) {
 }
 
 func scanDM(s scanner) (d wire.DM, err error) {
-	err = s.Scan(fixed(d.ID[:]), &d.Epoch, &d.CreatedAt, &d.ReadSeq, fixed(d.Peer.ID[:]), &d.Peer.Username, &d.Peer.DisplayName, &d.Peer.Role)
+	err = s.Scan(fixed(d.ID[:]), &d.Epoch, &d.CreatedAt, &d.ReadSeq, fixed(d.Peer.ID[:]), &d.Peer.Username, &d.Peer.DisplayName, &d.Peer.Role, &d.Peer.State)
 	return d, err
 }
 
-const selectDM = `SELECT c.id, c.epoch, c.created_at, m.read_seq, u.id, u.username, u.display_name, u.role FROM conversation_member m
+const selectDM = `SELECT c.id, c.epoch, c.created_at, m.read_seq, u.id, u.username, u.display_name, u.role,` + seenState + `FROM conversation_member m
 	JOIN conversation c ON c.id = m.conversation_id AND c.kind = 'dm'
 	JOIN conversation_member o ON o.conversation_id = m.conversation_id AND o.user_id <> m.user_id
 	JOIN user u ON u.id = o.user_id WHERE m.user_id = ? `

@@ -2,11 +2,12 @@ package store
 
 import "chatalot/app/wire"
 
-// an invitation opens its community only while its maker may invite: it dies with their right to.
+// an invitation opens its community only while its maker may make such a one: it dies with their right to.
 const (
 	inviteColumns = "id, community_id, created_by, role, uses, used, created_at, expires_at"
 	inviteOpens   = `token_hash = ? AND used < uses AND expires_at > ? AND EXISTS (SELECT 1 FROM community_member m
-		WHERE m.community_id = invite.community_id AND m.user_id = invite.created_by AND m.role IN ('owner', 'admin'))`
+		JOIN user u ON u.id = m.user_id WHERE m.community_id = invite.community_id AND m.user_id = invite.created_by
+		AND u.state IN ('active', 'locked') AND (m.role = 'owner' OR m.role = 'admin' AND invite.role = 'member'))`
 )
 
 func scanInvite(s scanner) (v wire.Invite, err error) {

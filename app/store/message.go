@@ -8,16 +8,18 @@ import (
 
 // SendFacts are what decides whether a device may send to a conversation now.
 type SendFacts struct {
-	Epoch  int64 // of the conversation
-	Member bool  // the sender gets this conversation's messages
-	Active bool  // the sending device stands in its owner's newest device list
+	Epoch  int64          // of the conversation
+	Member bool           // the sender gets this conversation's messages
+	Active bool           // the sending device stands in its owner's newest device list
+	Peer   wire.UserState // of a direct conversation's other person when nothing may be sealed to them: suspended or deleted; else empty
 }
 
 // SendFacts reads them in one statement, for the message path: ErrNotFound when there is no such conversation.
 func (tx *Tx) SendFacts(id wire.ConvID, user wire.UserID, device wire.DeviceID) (f SendFacts, err error) {
-	err = tx.get([]any{&f.Epoch, &f.Member, &f.Active}, `SELECT epoch,
-		EXISTS (SELECT 1 FROM conversation_member WHERE conversation_id = ?1 AND user_id = ?2 AND dropped = 0),
-		EXISTS (SELECT 1 FROM device WHERE id = ?3 AND user_id = ?2 AND active = 1)
+	err = tx.get([]any{&f.Epoch, &f.Member, &f.Active, &f.Peer}, `SELECT epoch,
+		EXISTS (SELECT 1 FROM conversation_member m WHERE conversation_id = ?1 AND user_id = ?2 AND`+takesPart+`),
+		EXISTS (SELECT 1 FROM device WHERE id = ?3 AND user_id = ?2 AND active = 1),
+		coalesce((SELECT`+seenState+`FROM conversation_member o JOIN user u ON u.id = o.user_id WHERE kind = 'dm' AND o.conversation_id = ?1 AND o.user_id <> ?2), '')
 		FROM conversation WHERE id = ?1`, id[:], user[:], device[:])
 	return f, err
 }
@@ -32,7 +34,7 @@ func (tx *Tx) ReceivingDevices(id wire.ConvID) (map[wire.DeviceID]wire.UserID, e
 		list[d] = u
 		return err
 	}, `SELECT d.id, d.user_id FROM conversation_member m JOIN device d ON d.user_id = m.user_id AND d.active = 1
-		WHERE m.conversation_id = ? AND m.dropped = 0`, id[:])
+		WHERE m.conversation_id = ? AND`+takesPart, id[:])
 	return list, err
 }
 

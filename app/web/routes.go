@@ -69,6 +69,14 @@ func (f *Face) everyRoute() []route {
 		{"GET", "/api/prekeys", f.member(f.prekeyCount)},
 		{"POST", "/api/prekeys/claim", f.member(f.claimPrekeys)},
 
+		{"GET", "/api/admin/overview", f.keeper(f.overview)},
+		{"GET", "/api/admin/users", f.keeper(f.adminUsers)},
+		{"PATCH", "/api/admin/users/{user}", f.confirmedKeeper(f.changeUser)},
+		{"PATCH", "/api/admin/place", f.confirmedKeeper(f.changePlace)},
+		{"GET", "/api/admin/invites", f.keeper(f.adminInvites)},
+		{"DELETE", "/api/admin/invites/{invite}", f.keeper(f.withdrawInvite)},
+		{"GET", "/api/admin/audit", f.keeper(f.audit)},
+
 		{"GET", "/api/state", f.member(f.state)},
 		{"POST", "/api/communities", f.member(f.newCommunity)},
 		{"PATCH", "/api/communities/{community}", f.member(f.renameCommunity)},

@@ -1,0 +1,84 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"chatalot/app/auth"
+	"chatalot/app/config"
+	"chatalot/app/store"
+	"chatalot/app/wire"
+)
+
+// Why the console could not do something to an account.
+var (
+	ErrNoAccount = errors.New("no such account") // nobody has the sign-in name
+	ErrPaused    = errors.New("account paused")  // it is suspended
+)
+
+// besides opens the database beside a place that may be running on it, for as long as fn takes.
+func besides(ctx context.Context, c config.Config, log *slog.Logger, fn func(*store.Store) error) error {
+	s, err := store.Open(ctx, store.Options{Path: filepath.Join(c.Data, databaseFile), Beside: true, Now: time.Now, Log: log})
+	if err != nil {
+		return openFailure(err)
+	}
+	defer s.Close()
+	return fn(s)
+}
+
+// accountFailure gives what the console did to the account named so its one line.
+func accountFailure(name string, err error) error {
+	if errors.Is(err, auth.ErrNoAccount) {
+		return failure{ErrNoAccount, fmt.Sprintf("Nobody here has the sign-in name %q. chatalot user list shows everybody.", name)}
+	}
+	if refusal, ok := errors.AsType[*wire.Error](err); ok && refusal.Code == wire.AccountPaused {
+		return failure{ErrPaused, refusal.Message}
+	}
+	return err
+}
+
+// Accounts lists everybody, by sign-in name.
+func Accounts(ctx context.Context, c config.Config, log *slog.Logger) (list []wire.AdminUser, err error) {
+	err = besides(ctx, c, log, func(s *store.Store) error {
+		list, err = auth.ListAccounts(ctx, s)
+		return err
+	})
+	return list, err
+}
+
+// UnlockAccount lets somebody sign in again who was locked out.
+func UnlockAccount(ctx context.Context, c config.Config, name string, log *slog.Logger) error {
+	return besides(ctx, c, log, func(s *store.Store) error {
+		keys, err := auth.OpenKeys(ctx, filepath.Join(c.Data, secretsDir), s)
+		if err != nil {
+			return failure{ErrKeys, err.Error()}
+		}
+		return accountFailure(name, auth.UnlockAccount(ctx, s, keys, name))
+	})
+}
+
+// MakeAdmin makes somebody an admin of the place; false when they are one already.
+func MakeAdmin(ctx context.Context, c config.Config, name string, log *slog.Logger) (changed bool, err error) {
+	err = besides(ctx, c, log, func(s *store.Store) error {
+		changed, err = auth.MakeAdmin(ctx, s, name)
+		return accountFailure(name, err)
+	})
+	return changed, err
+}
+
+// ResetLink makes a one-use link by which somebody chooses a new password. With twoStep it switches their two-step codes off as well.
+func ResetLink(ctx context.Context, c config.Config, name string, twoStep bool, log *slog.Logger) (link string, err error) {
+	err = besides(ctx, c, log, func(s *store.Store) error {
+		token, err := auth.IssueResetLink(ctx, s, name, twoStep)
+		if err != nil {
+			return accountFailure(name, err)
+		}
+		link = lastAddress(c) + "/reset#" + token.Reveal()
+		return nil
+	})
+	return link, err
+}
