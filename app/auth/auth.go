@@ -24,6 +24,7 @@ type Options struct {
 	Keys         *Keys
 	Registration wire.Registration // the mode a new place begins with, used once: when it is set up
 	Version      string            // of the program, told to clients
+	Origin       string            // the place's own address in a browser, as in an Origin header: passkeys are made for it alone
 	Now          func() time.Time
 	Log          *slog.Logger
 }
@@ -41,6 +42,7 @@ type Auth struct {
 	hasher   *hasher
 	tokens   *accessTokens
 	sessions *sessions
+	passkeys *passkeys
 	setUp    atomic.Bool
 }
 
@@ -49,6 +51,10 @@ type Auth struct {
 func New(ctx context.Context, o Options) (*Auth, error) {
 	a := &Auth{store: o.Store, live: o.Live, keys: o.Keys, registration: o.Registration, version: o.Version, now: o.Now, log: o.Log,
 		hasher: newHasher(), sessions: newSessions()}
+	var err error
+	if a.passkeys, err = newPasskeys(o.Origin); err != nil {
+		return nil, err
+	}
 	place, err := a.openPlace(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open the place: %w", err)

@@ -10,7 +10,8 @@ import (
 	"chatalot/app/wire/signed"
 )
 
-// OpenDM opens the one conversation of two people. created tells whether it is new.
+// OpenDM opens the one conversation of two people. created tells whether it is new. One with somebody who has deleted their account is still
+// there to be read, but none begins.
 func (c *Chat) OpenDM(ctx context.Context, who wire.Caller, in wire.NewDM) (dm wire.DM, created bool, err error) {
 	id := signed.DMConv(who.User, in.UserID)
 	dm, err = write(ctx, c, func(tx *store.Tx) (wire.DM, error) {
@@ -19,6 +20,9 @@ func (c *Chat) OpenDM(ctx context.Context, who wire.Caller, in wire.NewDM) (dm w
 		}
 		dm, err := tx.DM(id, who.User)
 		if errors.Is(err, store.ErrNotFound) {
+			if err := mayBegin(tx, in.UserID); err != nil {
+				return wire.DM{}, err
+			}
 			created = true
 			dm, err = openDM(tx, id, who.User, in.UserID)
 		}
@@ -28,6 +32,19 @@ func (c *Chat) OpenDM(ctx context.Context, who wire.Caller, in wire.NewDM) (dm w
 		return dm, err
 	})
 	return dm, created && err == nil, err
+}
+
+func mayBegin(tx *store.Tx, peer wire.UserID) error {
+	person, err := tx.User(peer)
+	if err == nil && person.State == wire.Deleted {
+		return peerGone()
+	}
+	return orGone(err)
+}
+
+// peerGone refuses what only somebody who has deleted their account would read.
+func peerGone() error {
+	return wire.Fail(wire.Forbidden, "This person has deleted their account, so nobody would read it. What was written before stays yours to read.")
 }
 
 func openDM(tx *store.Tx, id wire.ConvID, a, b wire.UserID) (wire.DM, error) {

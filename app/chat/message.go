@@ -55,6 +55,9 @@ func send(tx *store.Tx, m wire.Message, request [32]byte, envelopes []wire.Envel
 	if !facts.Active {
 		return m, false, wire.Fail(wire.Forbidden, "This device is not on your device list, so nobody would believe its messages. Add it to your account first.")
 	}
+	if facts.PeerGone {
+		return m, false, peerGone()
+	}
 	if facts.Epoch != m.Epoch {
 		return m, false, wire.Fail(wire.StaleEpoch, "The members or their devices have changed. Read the newest events and seal the message again.")
 	}

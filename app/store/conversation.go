@@ -129,11 +129,14 @@ func (tx *Tx) ManifestsOf(id wire.ConvID) ([]wire.Manifest, error) {
 }
 
 func scanDM(s scanner) (d wire.DM, err error) {
-	err = s.Scan(fixed(d.ID[:]), &d.Epoch, &d.CreatedAt, &d.ReadSeq, fixed(d.Peer.ID[:]), &d.Peer.Username, &d.Peer.DisplayName, &d.Peer.Role)
+	err = s.Scan(fixed(d.ID[:]), &d.Epoch, &d.CreatedAt, &d.ReadSeq, fixed(d.Peer.ID[:]), &d.Peer.Username, &d.Peer.DisplayName, &d.Peer.Role, &d.Peer.State)
+	if d.Peer.State != wire.Suspended && d.Peer.State != wire.Deleted {
+		d.Peer.State = "" // active to others; locked is told to admins only
+	}
 	return d, err
 }
 
-const selectDM = `SELECT c.id, c.epoch, c.created_at, m.read_seq, u.id, u.username, u.display_name, u.role FROM conversation_member m
+const selectDM = `SELECT c.id, c.epoch, c.created_at, m.read_seq, u.id, u.username, u.display_name, u.role, u.state FROM conversation_member m
 	JOIN conversation c ON c.id = m.conversation_id AND c.kind = 'dm'
 	JOIN conversation_member o ON o.conversation_id = m.conversation_id AND o.user_id <> m.user_id
 	JOIN user u ON u.id = o.user_id WHERE m.user_id = ? `

@@ -8,16 +8,18 @@ import (
 
 // SendFacts are what decides whether a device may send to a conversation now.
 type SendFacts struct {
-	Epoch  int64 // of the conversation
-	Member bool  // the sender gets this conversation's messages
-	Active bool  // the sending device stands in its owner's newest device list
+	Epoch    int64 // of the conversation
+	Member   bool  // the sender gets this conversation's messages
+	Active   bool  // the sending device stands in its owner's newest device list
+	PeerGone bool  // it is a DM with somebody who has deleted their account
 }
 
 // SendFacts reads them in one statement, for the message path: ErrNotFound when there is no such conversation.
 func (tx *Tx) SendFacts(id wire.ConvID, user wire.UserID, device wire.DeviceID) (f SendFacts, err error) {
-	err = tx.get([]any{&f.Epoch, &f.Member, &f.Active}, `SELECT epoch,
+	err = tx.get([]any{&f.Epoch, &f.Member, &f.Active, &f.PeerGone}, `SELECT epoch,
 		EXISTS (SELECT 1 FROM conversation_member WHERE conversation_id = ?1 AND user_id = ?2 AND dropped = 0),
-		EXISTS (SELECT 1 FROM device WHERE id = ?3 AND user_id = ?2 AND active = 1)
+		EXISTS (SELECT 1 FROM device WHERE id = ?3 AND user_id = ?2 AND active = 1),
+		kind = 'dm' AND EXISTS (SELECT 1 FROM conversation_member m JOIN user u ON u.id = m.user_id WHERE m.conversation_id = ?1 AND u.state = 'deleted')
 		FROM conversation WHERE id = ?1`, id[:], user[:], device[:])
 	return f, err
 }
