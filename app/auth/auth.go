@@ -26,6 +26,7 @@ type Options struct {
 	Version      string            // of the program, told to clients
 	AuditDays    int               // how long audit entries are kept; at least 1
 	Admin        string            // a sign-in name in its stored form: whose account is made an admin at start; may be empty
+	Origin       string            // the place's own address in a browser, as in an Origin header: passkeys are made for it alone
 	Now          func() time.Time
 	Log          *slog.Logger
 }
@@ -46,6 +47,7 @@ type Auth struct {
 	hasher   *hasher
 	tokens   *accessTokens
 	sessions *sessions
+	passkeys *passkeys
 	setUp    atomic.Bool
 }
 
@@ -54,6 +56,10 @@ type Auth struct {
 func New(ctx context.Context, o Options) (*Auth, error) {
 	a := &Auth{store: o.Store, live: o.Live, keys: o.Keys, registration: o.Registration, version: o.Version, now: o.Now, log: o.Log,
 		auditDays: o.AuditDays, reserved: o.Admin, started: o.Now().UnixMilli(), hasher: newHasher(), sessions: newSessions()}
+	var err error
+	if a.passkeys, err = newPasskeys(o.Origin); err != nil {
+		return nil, err
+	}
 	place, err := a.openPlace(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open the place: %w", err)

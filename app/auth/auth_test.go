@@ -61,7 +61,7 @@ func (h *house) open(keys *Keys) {
 	}
 	h.hub = live.New()
 	h.Auth, err = New(context.Background(), Options{Store: s, Live: h.hub, Keys: keys, Registration: h.mode, Version: "test",
-		Now: h.clock.now, Log: slog.New(slog.DiscardHandler)})
+		Origin: "https://chat.example.org", Now: h.clock.now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -217,6 +217,9 @@ func stillNewest(tx *store.Tx, user wire.UserID, prev *signed.Manifest) error {
 }
 
 func (a *Auth) publish(tx *store.Tx, c wire.Caller, p *publication, out wire.Manifest) error {
+	if _, err := a.stillHere(tx, c); err != nil { // a deleted account gets no new keys
+		return err
+	}
 	if err := a.followDevices(tx, c, p); err != nil {
 		return err
 	}

@@ -243,8 +243,8 @@ func (a *Auth) renew(tx *store.Tx, token refreshToken, came wire.Transport, from
 		err = a.advance(tx, s, from)
 	case token.n != s.N-1:
 		r.reused, r.ended = true, true
-		_, err = tx.AppendLog("session_notice", store.ToUser(s.User), wire.SessionNotice{What: "refresh_reused"})
-		return r, errors.Join(err, a.end(tx, s.ID))
+		return r, errors.Join(a.end(tx, s.ID), tell(tx, s.User, "refresh_reused", from, &s.ID), // who did it nobody knows: there is no actor
+			tx.Audit(wire.AuditEntry{What: wire.ActRefreshReused, User: &s.User, Detail: s.Agent, Address: addressText(from)}))
 	}
 	if err != nil {
 		return r, err
@@ -283,7 +283,7 @@ func (a *Auth) Logout(ctx context.Context, req wire.LogoutRequest, cookie, beare
 	}
 	err := a.store.Write(ctx, func(tx *store.Tx) error {
 		for _, id := range ids {
-			if err := a.end(tx, id); err != nil {
+			if err := a.signOut(tx, id, from); err != nil {
 				return err
 			}
 		}
@@ -293,4 +293,16 @@ func (a *Auth) Logout(ctx context.Context, req wire.LogoutRequest, cookie, beare
 		return fmt.Errorf("sign out: %w", err)
 	}
 	return nil
+}
+
+// signOut ends a session as its owner, if it has not ended before.
+func (a *Auth) signOut(tx *store.Tx, id wire.SessionID, from wire.From) error {
+	s, err := tx.Session(id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(a.end(tx, id), auditOwn(tx, wire.ActSignedOut, s.User, s.Agent, from))
 }

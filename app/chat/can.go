@@ -111,13 +111,13 @@ func ranks(action Action, s Standing) error {
 	case DeleteCommunity:
 		return orForbidden(s.Role == wire.Owner, "Only the owner can delete this community.")
 	case LeaveCommunity:
-		return orConflict(s.Role != wire.Owner, "You own this community, so you cannot leave it. You can delete it.")
+		return orConflict(s.Role != wire.Owner, "You own this community, so you cannot leave it. Hand it over to somebody first, or delete it.")
 	case SetRole:
 		if s.Target == "" {
 			return wire.Missing()
 		}
 		if s.Role == wire.Owner && s.Self {
-			return wire.Fail(wire.Conflict, "The owner's own role cannot be changed.")
+			return wire.Fail(wire.Conflict, "The owner's own role cannot be changed. Make somebody else the owner instead.")
 		}
 		return orForbidden(s.Role == wire.Owner, "Only the owner of this community can change roles.")
 	case RemoveMember:

@@ -136,32 +136,42 @@ func (c *Chat) Members(ctx context.Context, who wire.Caller, id wire.CommunityID
 	})
 }
 
-// SetRole makes a member an admin or an admin a member.
+// SetRole makes a member an admin, an admin a member, or either of them the owner in the caller's place.
 func (c *Chat) SetRole(ctx context.Context, who wire.Caller, id wire.CommunityID, user wire.UserID, in wire.RoleChange) (wire.CommunityMember, error) {
-	if in.Role != wire.Admin && in.Role != wire.Member {
-		return wire.CommunityMember{}, wire.FailField("role", `A role is "admin" or "member".`)
+	if in.Role != wire.Admin && in.Role != wire.Member && in.Role != wire.Owner {
+		return wire.CommunityMember{}, wire.FailField("role", `A role is "admin" or "member", or "owner" to hand the community over.`)
 	}
 	return write(ctx, c, func(tx *store.Tx) (wire.CommunityMember, error) {
 		if err := Can(tx, who, SetRole, Object{Community: id, User: user}); err != nil {
 			return wire.CommunityMember{}, err
 		}
-		if err := tx.SetCommunityRole(id, user, in.Role); err != nil {
-			return wire.CommunityMember{}, err
+		if in.Role == wire.Owner {
+			if err := stepDown(tx, who, id, user); err != nil {
+				return wire.CommunityMember{}, err
+			}
 		}
-		m, err := tx.CommunityMember(id, user)
-		if err != nil {
-			return m, err
-		}
-		if _, err := tx.AppendLog("community_member", store.ToCommunity(id), m); err != nil {
-			return m, err
-		}
-		own, err := tx.Community(id, user)
-		if err != nil {
-			return m, err
-		}
-		_, err = tx.AppendLog("community", store.ToUser(user), own)
-		return m, err
+		return setRole(tx, id, user, in.Role)
 	})
+}
+
+// setRole gives a member a role and tells everybody, the person with the community as it is theirs now.
+func setRole(tx *store.Tx, id wire.CommunityID, user wire.UserID, role wire.Role) (wire.CommunityMember, error) {
+	if err := tx.SetCommunityRole(id, user, role); err != nil {
+		return wire.CommunityMember{}, err
+	}
+	m, err := tx.CommunityMember(id, user)
+	if err != nil {
+		return m, err
+	}
+	if _, err := tx.AppendLog("community_member", store.ToCommunity(id), m); err != nil {
+		return m, err
+	}
+	own, err := tx.Community(id, user)
+	if err != nil {
+		return m, err
+	}
+	_, err = tx.AppendLog("community", store.ToUser(user), own)
+	return m, err
 }
 
 // RemoveMember takes a person out of a community, or lets the caller leave it. They stop receiving its channels at once; the admins'
@@ -171,23 +181,28 @@ func (c *Chat) RemoveMember(ctx context.Context, who wire.Caller, id wire.Commun
 		if err := mayRemove(tx, who, id, user); err != nil {
 			return err
 		}
-		channels, err := tx.DropFromChannels(id, user)
-		if err != nil {
+		if err := leave(tx, id, user); err != nil {
 			return err
 		}
-		if err := tx.DropCommunityMember(id, user); err != nil {
-			return err
-		}
-		for _, ch := range channels {
-			if err := afterDrop(tx, ch); err != nil {
-				return err
-			}
-		}
-		if err := tellGone(tx, "community_gone", store.ToUser(user), wire.Gone{CommunityID: &id}); err != nil {
-			return err
-		}
-		return tellGone(tx, "community_member_gone", store.ToCommunity(id), wire.Gone{CommunityID: &id, UserID: &user})
+		return tellGone(tx, "community_gone", store.ToUser(user), wire.Gone{CommunityID: &id})
 	})
+}
+
+// leave takes a person out of a community and tells those who stay.
+func leave(tx *store.Tx, id wire.CommunityID, user wire.UserID) error {
+	channels, err := tx.DropFromChannels(id, user)
+	if err != nil {
+		return err
+	}
+	if err := tx.DropCommunityMember(id, user); err != nil {
+		return err
+	}
+	for _, ch := range channels {
+		if err := afterDrop(tx, ch); err != nil {
+			return err
+		}
+	}
+	return tellGone(tx, "community_member_gone", store.ToCommunity(id), wire.Gone{CommunityID: &id, UserID: &user})
 }
 
 func mayRemove(tx *store.Tx, who wire.Caller, id wire.CommunityID, user wire.UserID) error {
@@ -197,6 +212,11 @@ func mayRemove(tx *store.Tx, who wire.Caller, id wire.CommunityID, user wire.Use
 	if err := Can(tx, who, LeaveCommunity, Object{Community: id}); err != nil {
 		return err
 	}
+	return handedOver(tx, id, user)
+}
+
+// handedOver refuses while a channel would be left without anybody to look after it.
+func handedOver(tx *store.Tx, id wire.CommunityID, user wire.UserID) error {
 	name, err := tx.SoleAdminOf(id, user)
 	if err != nil || name == "" {
 		return err

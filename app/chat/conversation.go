@@ -10,7 +10,8 @@ import (
 	"chatalot/app/wire/signed"
 )
 
-// OpenDM opens the one conversation of two people. created tells whether it is new.
+// OpenDM opens the one conversation of two people. created tells whether it is new. One with somebody who has deleted their account is still
+// there to be read, but none begins.
 func (c *Chat) OpenDM(ctx context.Context, who wire.Caller, in wire.NewDM) (dm wire.DM, created bool, err error) {
 	id := signed.DMConv(who.User, in.UserID)
 	dm, err = write(ctx, c, func(tx *store.Tx) (wire.DM, error) {

@@ -104,16 +104,21 @@ func (p *place) open(ctx context.Context) (err error) {
 	if err != nil {
 		return failure{ErrKeys, err.Error()}
 	}
+	if err := p.listen(ctx); err != nil {
+		return err
+	}
 	p.live = live.New()
 	p.auth, err = auth.New(ctx, auth.Options{Store: p.store, Live: p.live, Keys: keys, Registration: wire.Registration(c.Registration),
-		Version: p.o.Version, AuditDays: c.AuditDays, Admin: c.AdminUsername, Now: time.Now, Log: p.o.Log})
+		Version: p.o.Version, AuditDays: c.AuditDays, Origin: p.address, Admin: c.AdminUsername, Now: time.Now, Log: p.o.Log})
 	if err != nil {
 		return fmt.Errorf("load the sessions: %w", err)
 	}
 	p.daily = newDaily(p.o.Log)
 	p.daily.add("drop old audit entries", p.auth.PruneAudit)
 	p.chat = chat.New(chat.Options{Store: p.store, Live: p.live, Version: p.o.Version, Now: time.Now, Log: p.o.Log})
-	return p.listen(ctx)
+	p.face, err = web.New(web.Options{Auth: p.auth, Chat: p.chat, Assets: p.o.Assets, Origin: p.address, TrustedProxies: c.TrustedProxies,
+		Version: p.o.Version, Now: time.Now, Log: p.o.Log})
+	return err
 }
 
 // openFailure keeps the store's own sentences and gives the rest, which is about permissions and disks, the kind ErrData.
@@ -126,6 +131,7 @@ func openFailure(err error) error {
 	return failure{ErrData, fmt.Sprintf("The database cannot be opened: %v.", err)}
 }
 
+// listen takes the port, by which the place's address is known to everything that opens after it.
 func (p *place) listen(ctx context.Context) (err error) {
 	c := p.o.Config
 	if p.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen); err != nil {
@@ -135,9 +141,7 @@ func (p *place) listen(ctx context.Context) (err error) {
 	if err := os.WriteFile(filepath.Join(c.Data, addressFile), []byte(p.address+"\n"), 0o600); err != nil {
 		return failure{ErrData, fmt.Sprintf("The data directory cannot be written to: %v.", err)}
 	}
-	p.face, err = web.New(web.Options{Auth: p.auth, Chat: p.chat, Assets: p.o.Assets, Origin: p.address, TrustedProxies: c.TrustedProxies,
-		Version: p.o.Version, Now: time.Now, Log: p.o.Log})
-	return err
+	return nil
 }
 
 func (p *place) setupLink(ctx context.Context) (string, error) {

@@ -26,7 +26,7 @@ func (tx *Tx) CreateCommunity(name string, owner wire.UserID) (wire.Community, e
 
 // JoinCommunity makes user a member and tells both sides: the newcomer receives the community, its groups and its public channels as
 // events of their own, everybody (the newcomer included) receives community_member. Who is a member already stays what they are. A full
-// community is a *wire.Error, LimitReached.
+// community is a *wire.Error, LimitReached; so is somebody who has deleted their account meanwhile, NotFound.
 func (tx *Tx) JoinCommunity(id wire.CommunityID, user wire.UserID, role wire.Role) (wire.Community, error) {
 	if c, err := tx.Community(id, user); err != ErrNotFound {
 		return c, err
@@ -41,6 +41,9 @@ func (tx *Tx) JoinCommunity(id wire.CommunityID, user wire.UserID, role wire.Rol
 	person, err := tx.User(user)
 	if err != nil {
 		return wire.Community{}, fmt.Errorf("join community: %w", err)
+	}
+	if person.State == wire.Deleted {
+		return wire.Community{}, wire.Missing()
 	}
 	if err := tx.introduceCommunity(id, user, role); err != nil {
 		return wire.Community{}, err

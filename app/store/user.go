@@ -75,9 +75,9 @@ func (tx *Tx) UserByUsername(username string) (User, error) {
 	return one(tx, scanUser, "SELECT "+userColumns+" FROM user WHERE username = ?", username)
 }
 
-// SetDisplayName renames a person: ErrNotFound when there is no such account.
+// SetDisplayName renames a person: ErrNotFound when there is no such account any more.
 func (tx *Tx) SetDisplayName(id wire.UserID, name string) error {
-	return tx.execOne("UPDATE user SET display_name = ? WHERE id = ?", name, id[:])
+	return tx.execOne("UPDATE user SET display_name = ? WHERE id = ? AND state <> 'deleted'", name, id[:])
 }
 
 // Acquainted reports whether two people may know of each other: they are the same, or share a community or a conversation.

@@ -29,7 +29,7 @@ func TestUntilSetUpEveryOtherRouteSaysSo(t *testing.T) {
 // fillIn puts a well-formed id that names nothing into a pattern.
 func fillIn(pattern string) string {
 	return strings.NewReplacer("{conversation}", strings.Repeat("A", 43), "{user}", zeroID, "{community}", zeroID, "{group}", zeroID,
-		"{invite}", zeroID).Replace(pattern)
+		"{invite}", zeroID, "{session}", zeroID, "{passkey}", zeroID).Replace(pattern)
 }
 
 var zeroID = strings.Repeat("A", 22)
@@ -47,7 +47,7 @@ func TestEveryRouteOfTheRouterHasAClass(t *testing.T) {
 		}
 		walked++
 		switch declared[method+" "+pattern] {
-		case open, public, user, socket:
+		case open, public, user, fresh, admin, freshAdmin, socket:
 		default:
 			t.Errorf("%s %s has no class", method, pattern)
 		}

@@ -19,3 +19,11 @@ type From struct {
 	Agent   string     // the User-Agent header; only "Firefox on Linux" of it is kept
 	Known   string     // the device cookie, as it came; empty when there is none
 }
+
+// Place is the address as the audit log keeps it, empty when it is not known.
+func (f From) Place() string {
+	if !f.Address.IsValid() {
+		return ""
+	}
+	return f.Address.Unmap().String()
+}

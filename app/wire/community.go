@@ -35,7 +35,7 @@ type CommunityMembers struct {
 	Members []CommunityMember `json:"members"`
 }
 
-// RoleChange gives somebody another role: "admin" or "member".
+// RoleChange gives somebody another role: "admin" or "member"; or "owner", which hands the community over to them.
 type RoleChange struct {
 	Role Role `json:"role"`
 }

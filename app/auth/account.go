@@ -1,0 +1,67 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"chatalot/app/live"
+	"chatalot/app/store"
+	"chatalot/app/wire"
+)
+
+// DeleteMe deletes the caller's account for good, in one write: memberships, sessions, keys, codes and names go, and only what the history of
+// others needs is left (store.Tx.DeleteUser). depart ends the memberships, which are the rules' to end; its refusals are the caller's. It is
+// wire.LastAdmin for the one who is left to look after the place.
+func (a *Auth) DeleteMe(ctx context.Context, c wire.Caller, depart func(*store.Tx, wire.User) error) error {
+	err := a.store.Write(ctx, func(tx *store.Tx) error {
+		user, err := a.stillHere(tx, c)
+		if err != nil {
+			return err
+		}
+		if err := notLastAdmin(tx, user); err != nil {
+			return err
+		}
+		if err := a.Unlock(tx, user.Username); err != nil {
+			return err
+		}
+		if err := a.endOthers(tx, c, nil); err != nil {
+			return err
+		}
+		left, err := tx.DeleteUser(user.ID)
+		if err != nil {
+			return err
+		}
+		tx.OnCommit(func() { a.live.KickUser(user.ID, live.CodeExpired) })
+		return errors.Join(depart(tx, left.Wire()), auditOwn(tx, wire.ActAccountDeleted, user.ID, "", c.From))
+	})
+	if err != nil {
+		return fmt.Errorf("delete an account: %w", err)
+	}
+	a.store.Scrub(ctx)
+	return nil
+}
+
+func notLastAdmin(tx *store.Tx, user store.User) error {
+	if user.Role != wire.PlaceAdmin {
+		return nil
+	}
+	others, err := tx.OtherAdmins(user.ID)
+	if err == nil && others == 0 {
+		err = wire.Fail(wire.LastAdmin, "You are the only admin of this place. Make somebody else an admin first.")
+	}
+	return err
+}
+
+// stillHere reads the account of a caller whose session still runs: one may have been ended, or the whole account deleted, while the request
+// was on its way.
+func (a *Auth) stillHere(tx *store.Tx, c wire.Caller) (store.User, error) {
+	session, err := tx.Session(c.Session)
+	if errors.Is(err, store.ErrNotFound) || err == nil && session.User != c.User {
+		return store.User{}, sessionEnded()
+	}
+	if err != nil {
+		return store.User{}, err
+	}
+	return tx.User(c.User)
+}

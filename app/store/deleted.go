@@ -1,0 +1,89 @@
+package store
+
+import "chatalot/app/wire"
+
+// DeletedName is how people see somebody whose account is deleted.
+const DeletedName = "Deleted account"
+
+// OtherAdmins counts the place's admins beside one person whose accounts are active.
+func (tx *Tx) OtherAdmins(user wire.UserID) (n int, err error) {
+	err = tx.get([]any{&n}, "SELECT count(*) FROM user WHERE role = 'admin' AND state = 'active' AND id <> ?", user[:])
+	return n, err
+}
+
+// Owned is a community that a person owns, and how many others are in it.
+type Owned struct {
+	ID     wire.CommunityID
+	Name   string
+	Others int
+}
+
+// OwnedBy lists the communities that a person owns, those with other people in them first.
+func (tx *Tx) OwnedBy(user wire.UserID) ([]Owned, error) {
+	return many(tx, func(s scanner) (o Owned, err error) {
+		err = s.Scan(&o.ID, &o.Name, &o.Others)
+		return o, err
+	}, `SELECT c.id, c.name, (SELECT count(*) FROM community_member o WHERE o.community_id = c.id AND o.user_id <> m.user_id) AS others
+		FROM community_member m JOIN community c ON c.id = m.community_id WHERE m.user_id = ? AND m.role = 'owner' ORDER BY others DESC, c.created_at, c.id`, user[:])
+}
+
+// GrowDMsOf starts the next epoch of every direct conversation of a person, and returns them.
+func (tx *Tx) GrowDMsOf(user wire.UserID) ([]wire.ConvEpoch, error) {
+	return many(tx, scanConvEpoch, `UPDATE conversation SET epoch = epoch + 1 WHERE kind = 'dm'
+		AND id IN (SELECT conversation_id FROM conversation_member WHERE user_id = ?) RETURNING id, epoch`, user[:])
+}
+
+// DeleteUser leaves of an account only what the history of others needs: its id, its signed device list and its devices' identities, by
+// which what it signed is verified. Its sign-in name is free again. Everything else that tells of the person is gone: keys, codes, links,
+// sessions, and the names in the log of changes and in the audit log, whose entries stay. What is left is returned. Its memberships are the
+// caller's to end.
+func (tx *Tx) DeleteUser(id wire.UserID) (left User, err error) {
+	stub := "~" + id.String() // no sign-in name can be typed or registered that begins so
+	left, err = one(tx, scanUser, `UPDATE user SET username = ?, display_name = ?, password_hash = '', password_at = 0, role = 'member', state = 'deleted',
+		epoch = epoch + 1, recovery_hash = NULL WHERE id = ? AND state <> 'deleted' RETURNING `+userColumns, stub, DeletedName, id[:])
+	if err != nil {
+		return left, err
+	}
+	for _, q := range []string{
+		"DELETE FROM session WHERE user_id = ?",
+		"DELETE FROM challenge WHERE user_id = ?",
+		"DELETE FROM totp WHERE user_id = ?",
+		"DELETE FROM backup_code WHERE user_id = ?",
+		"DELETE FROM trusted_device WHERE user_id = ?",
+		"DELETE FROM passkey WHERE user_id = ?",
+		"DELETE FROM reset_link WHERE user_id = ?",
+		"DELETE FROM vault WHERE user_id = ?",
+		"DELETE FROM invite WHERE created_by = ?",
+		"DELETE FROM prekey WHERE device_id IN (SELECT id FROM device WHERE user_id = ?)",
+		"DELETE FROM prekey_spent WHERE device_id IN (SELECT id FROM device WHERE user_id = ?)",
+		"DELETE FROM prekey_claim WHERE user_id = ?1 OR device_id IN (SELECT id FROM device WHERE user_id = ?1)",
+		"DELETE FROM device WHERE user_id = ? AND identity IS NULL",
+		"UPDATE device SET name = '', active = 0, last_seen = created_at WHERE user_id = ?",
+		"DELETE FROM log WHERE user_id = ?",
+	} {
+		if _, err := tx.exec(q, id[:]); err != nil {
+			return left, err
+		}
+	}
+	return left, tx.forgetNames(left)
+}
+
+// forgetNames puts a deleted person's present names in the place of the earlier ones, wherever a row keeps a copy. The rows themselves stay:
+// devices that come back late read the log without a gap.
+func (tx *Tx) forgetNames(left User) error {
+	for _, q := range []string{
+		"UPDATE log SET body = json_set(body, '$.username', ?2, '$.display_name', ?3) WHERE kind = 'user' AND json_extract(body, '$.id') = ?1",
+		"UPDATE log SET body = json_set(body, '$.user.username', ?2, '$.user.display_name', ?3) WHERE kind = 'community_member' AND json_extract(body, '$.user.id') = ?1",
+		"UPDATE log SET body = json_set(body, '$.peer.username', ?2, '$.peer.display_name', ?3) WHERE kind = 'dm' AND json_extract(body, '$.peer.id') = ?1",
+	} {
+		if _, err := tx.exec(q, left.ID.String(), left.Username, left.DisplayName); err != nil {
+			return err
+		}
+	}
+	for _, q := range []string{"UPDATE audit SET actor_name = ? WHERE actor = ?", "UPDATE audit SET user_name = ? WHERE user_id = ?"} {
+		if _, err := tx.exec(q, left.Username, left.ID[:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
