@@ -23,6 +23,7 @@ type Options struct {
 	Live         *live.Hub
 	Keys         *Keys
 	Registration wire.Registration // the mode a new place begins with, used once: when it is set up
+	Lockout      Lockout           // whose wrong guesses are counted together
 	Version      string            // of the program, told to clients
 	Now          func() time.Time
 	Log          *slog.Logger
@@ -34,6 +35,7 @@ type Auth struct {
 	live         *live.Hub
 	keys         *Keys
 	registration wire.Registration
+	lockout      Lockout
 	version      string
 	now          func() time.Time
 	log          *slog.Logger
@@ -47,7 +49,7 @@ type Auth struct {
 // New loads the sessions into memory. When keys are not those the database knows, every session ends: that is how replacing the
 // key files by hand signs everybody out.
 func New(ctx context.Context, o Options) (*Auth, error) {
-	a := &Auth{store: o.Store, live: o.Live, keys: o.Keys, registration: o.Registration, version: o.Version, now: o.Now, log: o.Log,
+	a := &Auth{store: o.Store, live: o.Live, keys: o.Keys, registration: o.Registration, lockout: o.Lockout, version: o.Version, now: o.Now, log: o.Log,
 		hasher: newHasher(), sessions: newSessions()}
 	place, err := a.openPlace(ctx)
 	if err != nil {

@@ -37,12 +37,15 @@ func (a *Auth) Register(ctx context.Context, req wire.RegisterRequest, from wire
 		if s, err = a.enrol(tx, &user, req.Transport, from); err != nil {
 			return err
 		}
-		return enter(tx, user.ID, hash)
+		if err := enter(tx, user.ID, hash); err != nil {
+			return err
+		}
+		return auditOwn(tx, wire.ActRegistered, user.ID, agentName(from.Agent), from)
 	})
 	if err != nil {
 		return Grant{}, fmt.Errorf("register: %w", err)
 	}
-	return a.grant(user, s, false)
+	return a.open(a.newcomer(user, s, from), from)
 }
 
 // mayRegister looks whether the place takes new people, and this one: hash is that of the invite they brought, or nil.
