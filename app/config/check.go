@@ -23,6 +23,7 @@ func (c *Config) fields() []field {
 		{"public_url", &c.PublicURL, c.checkPublicURL},
 		{"data", &c.Data, c.checkData},
 		{"registration", &c.Registration, oneOf(&c.Registration, "invite_only", "open", "closed")},
+		{"lockout", &c.Lockout, oneOf(&c.Lockout, "device", "literal")},
 		{"trusted_proxies", &c.TrustedProxies, c.checkProxies},
 		{"log_level", &c.LogLevel, oneOf(&c.LogLevel, "debug", "info", "warn", "error")},
 		{"log_format", &c.LogFormat, oneOf(&c.LogFormat, "text", "json")},

@@ -14,6 +14,7 @@ type Config struct {
 	PublicURL      string   // the address in people's browsers, scheme and host only; empty: derived from Listen
 	Data           string   // directory of the database and its secrets; made when missing
 	Registration   string   // the mode a new place starts with: invite_only, open or closed
+	Lockout        string   // whose wrong guesses are counted together: device or literal
 	TrustedProxies []string // CIDR prefixes whose X-Forwarded-For is believed
 	LogLevel       string   // debug, info, warn or error
 	LogFormat      string   // text or json
@@ -25,6 +26,7 @@ func Default() Config {
 		Listen:         "localhost:8080",
 		Data:           "chatalot-data",
 		Registration:   "invite_only",
+		Lockout:        "device",
 		TrustedProxies: []string{"127.0.0.0/8", "::1/128"},
 		LogLevel:       "info",
 		LogFormat:      "text",
