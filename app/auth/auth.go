@@ -23,6 +23,7 @@ type Options struct {
 	Live         *live.Hub
 	Keys         *Keys
 	Registration wire.Registration // the mode a new place begins with, used once: when it is set up
+	Lockout      Lockout           // whose wrong guesses are counted together
 	Version      string            // of the program, told to clients
 	AuditDays    int               // how long audit entries are kept; at least 1
 	Admin        string            // a sign-in name in its stored form: whose account is made an admin at start; may be empty
@@ -37,6 +38,7 @@ type Auth struct {
 	live         *live.Hub
 	keys         *Keys
 	registration wire.Registration
+	lockout      Lockout
 	version      string
 	now          func() time.Time
 	log          *slog.Logger
@@ -54,7 +56,7 @@ type Auth struct {
 // New loads the sessions into memory. When keys are not those the database knows, every session ends: that is how replacing the
 // key files by hand signs everybody out.
 func New(ctx context.Context, o Options) (*Auth, error) {
-	a := &Auth{store: o.Store, live: o.Live, keys: o.Keys, registration: o.Registration, version: o.Version, now: o.Now, log: o.Log,
+	a := &Auth{store: o.Store, live: o.Live, keys: o.Keys, registration: o.Registration, lockout: o.Lockout, version: o.Version, now: o.Now, log: o.Log,
 		auditDays: o.AuditDays, reserved: o.Admin, started: o.Now().UnixMilli(), hasher: newHasher(), sessions: newSessions()}
 	var err error
 	if a.passkeys, err = newPasskeys(o.Origin); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/mlkem"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"os"
@@ -35,6 +36,7 @@ type house struct {
 	clock *clock
 	hub   *live.Hub
 	mode  wire.Registration
+	lock  Lockout
 }
 
 // newHouse opens a place that nobody has set up.
@@ -60,7 +62,7 @@ func (h *house) open(keys *Keys) {
 		h.t.Fatal(err)
 	}
 	h.hub = live.New()
-	h.Auth, err = New(context.Background(), Options{Store: s, Live: h.hub, Keys: keys, Registration: h.mode, Version: "test",
+	h.Auth, err = New(context.Background(), Options{Store: s, Live: h.hub, Keys: keys, Registration: h.mode, Lockout: h.lock, Version: "test",
 		Origin: "https://chat.example.org", Now: h.clock.now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		h.t.Fatal(err)
@@ -258,10 +260,19 @@ func (p *person) encode() wire.Bytes {
 	return p.manifest.Encode()
 }
 
+// testProof is everybody's recovery proof.
+var testProof = wire.Bytes("a recovery proof of 32 bytes ...")
+
+// recoveryOf is what the place keeps of a recovery proof.
+func recoveryOf(proof wire.Bytes) wire.Bytes {
+	sum := sha256.Sum256(proof)
+	return sum[:]
+}
+
 // first is the request that publishes a person for the first time.
 func (p *person) first(oneTime, kem int) wire.PutManifest {
 	p.h.t.Helper()
-	return wire.PutManifest{Manifest: p.encode(), Vault: []byte("sealed"), VaultVersion: 1, Prekeys: p.prekeys(oneTime, kem)}
+	return wire.PutManifest{Manifest: p.encode(), Vault: []byte("sealed"), VaultVersion: 1, Recovery: recoveryOf(testProof), Prekeys: p.prekeys(oneTime, kem)}
 }
 
 // prekeys are a signed and a last-resort one, and as many one-time ones as asked for.

@@ -9,7 +9,14 @@ import (
 )
 
 // crockford is Douglas Crockford's base32: no I, L, O or U, so that a token can be read aloud and typed.
-var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
+var crockford = base32.NewEncoding(crockfordAlphabet).WithPadding(base32.NoPadding)
+
+const crockfordAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+// crockfordTyped undoes what people do when they type: small letters, dashes, spaces, and o, i or l for 0 and 1.
+func crockfordTyped(text string) string {
+	return strings.NewReplacer("-", "", " ", "", "O", "0", "I", "1", "L", "1").Replace(strings.ToUpper(text))
+}
 
 const (
 	inviteBytes = 16 // 128 random bits
@@ -28,7 +35,7 @@ func inviteHash(token string) ([32]byte, error) {
 	if len(token) > 4*inviteChars {
 		return [32]byte{}, inviteGone()
 	}
-	text := strings.NewReplacer("-", "", " ", "", "O", "0", "I", "1", "L", "1").Replace(strings.ToUpper(token))
+	text := crockfordTyped(token)
 	b, err := crockford.DecodeString(text)
 	if err != nil || len(b) != inviteBytes || crockford.EncodeToString(b) != text {
 		return [32]byte{}, inviteGone()

@@ -30,6 +30,7 @@ const (
 type Keys struct {
 	private     ed25519.PrivateKey
 	refresh     []byte   // HMAC key of refresh tokens
+	totp        []byte   // master key of everything about the second step, see subKey
 	fingerprint [32]byte // SHA-256 of the public key
 	id          string   // kid: names the key in a token's header
 }
@@ -61,7 +62,12 @@ func OpenKeys(ctx context.Context, dir string, s *store.Store) (*Keys, error) {
 	if err := matchPublic(filepath.Join(dir, publicKeyFile), private.Public().(ed25519.PublicKey)); err != nil {
 		return nil, err
 	}
-	return newKeys(private)
+	keys, err := newKeys(private)
+	if err != nil {
+		return nil, err
+	}
+	keys.totp, err = openTOTPKey(dir)
+	return keys, err
 }
 
 func newKeys(private ed25519.PrivateKey) (*Keys, error) {

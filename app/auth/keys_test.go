@@ -27,13 +27,13 @@ func TestKeysAreMadeOnceAndReadEverAfter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, mode := range map[string]os.FileMode{"": 0o700, privateKeyFile: 0o600, publicKeyFile: 0o644} {
+	for name, mode := range map[string]os.FileMode{"": 0o700, privateKeyFile: 0o600, publicKeyFile: 0o644, totpKeyFile: 0o600} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil || info.Mode().Perm() != mode {
 			t.Errorf("%q has mode %v, %v", name, info.Mode(), err)
 		}
 	}
-	if files, err := os.ReadDir(dir); err != nil || len(files) != 2 {
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 3 {
 		t.Errorf("%v, %v", files, err)
 	}
 	again, err := h.openKeys(dir)

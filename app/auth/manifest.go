@@ -42,6 +42,7 @@ type publication struct {
 	change     signed.Change
 	body       wire.Bytes
 	vault      *wire.Vault // nil when it stays
+	recovery   [32]byte    // of the vault: the SHA-256 of the recovery proof
 	prekeys    []newPrekey
 }
 
@@ -182,13 +183,18 @@ func (p *publication) checkVault(req wire.PutManifest, stored int64) (*wire.Vaul
 		return nil, wire.FailField("vault_version", "There is a vault version here but no vault.")
 	case !came && int64(p.next.VaultVersion) != stored:
 		return nil, wire.FailField("manifest", "The device list names another vault version than the vault that is stored.")
+	case !came && len(req.Recovery) > 0:
+		return nil, wire.FailField("recovery", "There is a recovery hash here but no vault.")
 	case !came:
 		return nil, nil
 	case len(req.Vault) > maxVault:
 		return nil, wire.FailField("vault", "A sealed vault has at most 4096 bytes.")
 	case req.VaultVersion != stored+1 || int64(p.next.VaultVersion) != stored+1:
 		return nil, wire.FailField("vault_version", "A new vault has the next version, and the device list names it.")
+	case len(req.Recovery) != len(p.recovery):
+		return nil, wire.FailField("recovery", "A vault comes with the 32 bytes by which its recovery key is known again.")
 	}
+	copy(p.recovery[:], req.Recovery)
 	return &wire.Vault{Vault: req.Vault, VaultVersion: req.VaultVersion}, nil
 }
 
@@ -224,7 +230,7 @@ func (a *Auth) publish(tx *store.Tx, c wire.Caller, p *publication, out wire.Man
 		return err
 	}
 	if p.vault != nil {
-		if err := tx.PutVault(c.User, *p.vault); err != nil {
+		if err := errors.Join(tx.PutVault(c.User, *p.vault), putRecovery(tx, c, p.recovery)); err != nil {
 			return err
 		}
 	}
@@ -232,6 +238,20 @@ func (a *Auth) publish(tx *store.Tx, c wire.Caller, p *publication, out wire.Man
 		return err
 	}
 	return tellOfManifest(tx, out)
+}
+
+// putRecovery keeps by what the recovery key of the vault is known again. When it is another one than before, its person is told: the old key opens
+// nothing from now on.
+func putRecovery(tx *store.Tx, c wire.Caller, hash [32]byte) error {
+	was, err := tx.RecoveryHash(c.User)
+	first := errors.Is(err, store.ErrNotFound)
+	if err != nil && !first {
+		return err
+	}
+	if err := tx.SetRecoveryHash(c.User, hash); err != nil || first || was == hash {
+		return err
+	}
+	return errors.Join(auditOwn(tx, wire.ActRecoveryChanged, c.User, "", c.From), tell(tx, c.User, "recovery_key_changed", c.From, &c.Session))
 }
 
 // followDevices makes the rows of the caller's devices say what the manifest says. Each must be one that the caller reserved.

@@ -65,6 +65,8 @@ func TestAFirstManifestThatLacksAnythingIsRefusedWhole(t *testing.T) {
 		"no vault":           {func(r *wire.PutManifest) { r.Vault, r.VaultVersion = nil, 0 }, wire.BadRequest},
 		"vault too long":     {func(r *wire.PutManifest) { r.Vault = make(wire.Bytes, maxVault+1) }, wire.BadRequest},
 		"other version":      {func(r *wire.PutManifest) { r.VaultVersion = 2 }, wire.BadRequest},
+		"no recovery":        {func(r *wire.PutManifest) { r.Recovery = nil }, wire.BadRequest},
+		"recovery too short": {func(r *wire.PutManifest) { r.Recovery = r.Recovery[:31] }, wire.BadRequest},
 		"no prekeys":         {func(r *wire.PutManifest) { r.Prekeys = nil }, wire.BadRequest},
 		"no last resort":     {func(r *wire.PutManifest) { r.Prekeys = r.Prekeys[:1] }, wire.BadRequest},
 		"prekey cut short":   {func(r *wire.PutManifest) { r.Prekeys[2] = r.Prekeys[2][:40] }, wire.BadPrekey},
@@ -172,10 +174,10 @@ func TestTheVaultVersionGoesWithTheManifest(t *testing.T) {
 	_, err := h.PutManifest(t.Context(), p.caller, wire.PutManifest{Manifest: p.encode()})
 	refused(t, err, wire.BadRequest) // names a vault that is not there
 	p.manifest.VaultVersion = 3
-	_, err = h.PutManifest(t.Context(), p.caller, wire.PutManifest{Manifest: p.encode(), Vault: []byte("sealed 3"), VaultVersion: 3})
+	_, err = h.PutManifest(t.Context(), p.caller, wire.PutManifest{Manifest: p.encode(), Vault: []byte("sealed 3"), VaultVersion: 3, Recovery: recoveryOf(testProof)})
 	refused(t, err, wire.BadRequest)
 	p.manifest.VaultVersion = 2
-	if _, err := h.PutManifest(t.Context(), p.caller, wire.PutManifest{Manifest: p.encode(), Vault: []byte("sealed 2"), VaultVersion: 2}); err != nil {
+	if _, err := h.PutManifest(t.Context(), p.caller, wire.PutManifest{Manifest: p.encode(), Vault: []byte("sealed 2"), VaultVersion: 2, Recovery: recoveryOf(testProof)}); err != nil {
 		t.Fatal(err)
 	}
 	if v, err := h.Vault(t.Context(), p.caller); err != nil || string(v.Vault) != "sealed 2" || v.VaultVersion != 2 {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
@@ -38,7 +39,8 @@ const maxHashing = 2
 // hasher turns passwords into hashes, maxHashing at a time.
 type hasher struct {
 	slots chan struct{}
-	dummy string // a hash that no password has, verified when a name is unknown so that this takes as long
+	runs  atomic.Int64 // how often a password was worked on
+	dummy string       // a hash that no password has, verified when a name is unknown so that this takes as long
 }
 
 func newHasher() *hasher {
@@ -80,6 +82,7 @@ func (h *hasher) derive(ctx context.Context, password string, salt []byte, memor
 		return nil, fmt.Errorf("wait to work on a password: %w", ctx.Err())
 	}
 	defer func() { <-h.slots }()
+	h.runs.Add(1)
 	return argon2.IDKey([]byte(normalPassword(password)), salt, time, memory, threads, argonHash), nil
 }
 

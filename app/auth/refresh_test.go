@@ -16,6 +16,7 @@ func testKeys(t testing.TB, seed byte) *Keys {
 	if err != nil {
 		t.Fatal(err)
 	}
+	keys.totp = append([]byte{}, b...)
 	return keys
 }
 

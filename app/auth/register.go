@@ -52,7 +52,7 @@ func (a *Auth) Register(ctx context.Context, req wire.RegisterRequest, from wire
 	if err != nil {
 		return Grant{}, fmt.Errorf("register: %w", err)
 	}
-	return a.grant(user, s, false)
+	return a.open(a.newcomer(user, s, from), from)
 }
 
 // mayRegister looks whether the place takes new people, and this one: hash is that of the invite they brought, or nil.

@@ -15,11 +15,15 @@ import (
 const maxSessions = 20
 
 // Grant is a successful signing in. Answer goes to the client as it is. Cookie is the refresh token for a client that keeps it
-// in a cookie, and empty for one that reads it from the answer; CookieExpires is when the cookie should go.
+// in a cookie, and empty for one that reads it from the answer; CookieExpires is when the cookie should go. Known is the device cookie
+// that goes with a new one. Challenge, when it is not nil, is all there is: a second step is asked for first.
 type Grant struct {
 	Answer        wire.SignedIn
 	Cookie        Secret
 	CookieExpires time.Time
+	Known         Secret
+	KnownExpires  time.Time
+	Challenge     *wire.Challenge
 }
 
 func sessionEnded() error {
@@ -99,7 +103,7 @@ func checkTransport(t wire.Transport) error {
 	return nil
 }
 
-// Login signs in. Whatever is wrong with the name or the password, the answer and the work done for it are the same.
+// Login signs in, or answers a challenge. Whatever is wrong with the name or the password, the answer and the work done for it are the same.
 func (a *Auth) Login(ctx context.Context, req wire.LoginRequest, from wire.From) (Grant, error) {
 	if err := checkTransport(req.Transport); err != nil {
 		return Grant{}, err
@@ -108,17 +112,13 @@ func (a *Auth) Login(ctx context.Context, req wire.LoginRequest, from wire.From)
 	if err != nil {
 		return Grant{}, err
 	}
-	ok, err := a.hasher.verify(ctx, req.Password, user.PasswordHash)
-	if err != nil {
-		return Grant{}, fmt.Errorf("check a password: %w", err)
+	if err := a.prove(ctx, a.guessAt(store.DoorPassword, req.Username, user, from), req.Password); err != nil {
+		return Grant{}, err
 	}
-	if !ok {
-		return Grant{}, badCredentials()
-	}
-	return a.signIn(ctx, user, req.Transport, from)
+	return a.firstStep(ctx, user, req.Transport, from)
 }
 
-// knownUser reads the account of a sign-in name as it was typed; an unknown one is the zero User.
+// knownUser reads the account of a sign-in name as it was typed; an unknown one, and one of a deleted account, is the zero User.
 func (a *Auth) knownUser(ctx context.Context, typed string) (user store.User, err error) {
 	name, bad := username(typed)
 	if bad != nil {
@@ -128,37 +128,10 @@ func (a *Auth) knownUser(ctx context.Context, typed string) (user store.User, er
 		user, err = tx.UserByUsername(name)
 		return err
 	})
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) || err == nil && user.State == wire.Deleted {
 		return store.User{}, nil
 	}
 	return user, err
-}
-
-// signIn starts a session for somebody whose password was right when user was read.
-func (a *Auth) signIn(ctx context.Context, was store.User, transport wire.Transport, from wire.From) (Grant, error) {
-	var user store.User
-	var s store.Session
-	var hasKeys bool
-	err := a.store.Write(ctx, func(tx *store.Tx) (err error) {
-		if user, err = tx.User(was.ID); err != nil {
-			return err
-		}
-		if user.PasswordHash != was.PasswordHash || user.Epoch != was.Epoch {
-			return badCredentials() // changed while the old password was being checked
-		}
-		if s, err = a.begin(tx, user, transport, from); err != nil {
-			return err
-		}
-		if hasKeys, err = tx.HasKeys(user.ID); err != nil {
-			return err
-		}
-		_, err = tx.AppendLog("session_notice", store.ToUser(user.ID), wire.SessionNotice{What: "signed_in"})
-		return err
-	})
-	if err != nil {
-		return Grant{}, err
-	}
-	return a.grant(user, s, hasKeys)
 }
 
 // Refresh renews a session and rotates its refresh token, which stands in req or else in cookie. The token before the newest is good

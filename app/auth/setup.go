@@ -71,12 +71,12 @@ func (a *Auth) Setup(ctx context.Context, req wire.SetupRequest, from wire.From)
 			return err
 		}
 		tx.OnCommit(func() { a.setUp.Store(true) })
-		return tx.FinishSetup(placeName, a.registration)
+		return errors.Join(tx.FinishSetup(placeName, a.registration), auditOwn(tx, wire.ActSetUp, user.ID, agentName(from.Agent), from))
 	})
 	if err != nil {
 		return Grant{}, fmt.Errorf("set the place up: %w", err)
 	}
-	return a.grant(user, s, false)
+	return a.open(a.newcomer(user, s, from), from)
 }
 
 // checkSetupToken compares in constant time: how long a wrong guess takes tells nothing about the token.

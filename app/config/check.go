@@ -24,6 +24,7 @@ func (c *Config) fields() []field {
 		{"public_url", &c.PublicURL, c.checkPublicURL},
 		{"data", &c.Data, c.checkData},
 		{"registration", &c.Registration, oneOf(&c.Registration, "invite_only", "open", "closed")},
+		{"lockout", &c.Lockout, oneOf(&c.Lockout, "device", "literal")},
 		{"trusted_proxies", &c.TrustedProxies, c.checkProxies},
 		{"admin_username", &c.AdminUsername, c.checkAdminUsername},
 		{"audit_days", &c.AuditDays, between(&c.AuditDays, 1, 3650)},

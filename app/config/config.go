@@ -14,6 +14,7 @@ type Config struct {
 	PublicURL      string   // the address in people's browsers, scheme and host only; empty: derived from Listen
 	Data           string   // directory of the database and its secrets; made when missing
 	Registration   string   // the mode a new place starts with: invite_only, open or closed
+	Lockout        string   // whose wrong guesses are counted together: device or literal
 	TrustedProxies []string // CIDR prefixes whose X-Forwarded-For is believed
 	AdminUsername  string   // the sign-in name of an account that is made an admin at start; may be empty
 	AuditDays      int      // how long the audit log is kept
@@ -27,6 +28,7 @@ func Default() Config {
 		Listen:         "localhost:8080",
 		Data:           "chatalot-data",
 		Registration:   "invite_only",
+		Lockout:        "device",
 		TrustedProxies: []string{"127.0.0.0/8", "::1/128"},
 		AuditDays:      90,
 		LogLevel:       "info",

@@ -79,6 +79,7 @@ func TestSingleFaults(t *testing.T) {
 		`public_url = "http://chat.example.org"`:                     "plain HTTP",
 		`public_url = "ftp://chat.example.org"`:                      "is not an address like",
 		`registration = "anyone"`:                                    "none of invite_only, open, closed",
+		`lockout = "off"`:                                            "none of device, literal",
 		`trusted_proxies = "127.0.0.1"`:                              "must be a list",
 		`trusted_proxies = [1]`:                                      "must be a list",
 		`log_format = "xml"`:                                         "none of text, json",

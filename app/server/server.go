@@ -109,7 +109,7 @@ func (p *place) open(ctx context.Context) (err error) {
 	}
 	p.live = live.New()
 	p.auth, err = auth.New(ctx, auth.Options{Store: p.store, Live: p.live, Keys: keys, Registration: wire.Registration(c.Registration),
-		Version: p.o.Version, AuditDays: c.AuditDays, Origin: p.address, Admin: c.AdminUsername, Now: time.Now, Log: p.o.Log})
+		Lockout: auth.Lockout(c.Lockout), Version: p.o.Version, AuditDays: c.AuditDays, Origin: p.address, Admin: c.AdminUsername, Now: time.Now, Log: p.o.Log})
 	if err != nil {
 		return fmt.Errorf("load the sessions: %w", err)
 	}

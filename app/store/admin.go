@@ -56,15 +56,6 @@ func (tx *Tx) SetRegistration(mode wire.Registration) error {
 	return tx.execOne("UPDATE place SET registration = ? WHERE id = 1", string(mode))
 }
 
-// PutResetToken keeps the hash of a person's one reset link, in the place of an earlier one; expires in Unix ms.
-func (tx *Tx) PutResetToken(user wire.UserID, hash [32]byte, twoStep bool, expires int64) error {
-	if _, err := tx.exec("DELETE FROM reset_link WHERE user_id = ?", user[:]); err != nil {
-		return err
-	}
-	_, err := tx.exec("INSERT INTO reset_link (token_hash, user_id, two_step, expires_at) VALUES (?, ?, ?, ?)", hash[:], user[:], twoStep, expires)
-	return err
-}
-
 // Disk is what the database takes up and what room there is where it stands, in bytes.
 type Disk struct {
 	Database int64 // with its write-ahead log

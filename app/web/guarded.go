@@ -43,6 +43,6 @@ func (f *Face) deleteMe(w http.ResponseWriter, r *http.Request, who wire.Caller)
 	if err := f.auth.DeleteMe(r.Context(), who, chat.Depart); err != nil {
 		return err
 	}
-	f.setCookie(w, "", time.Unix(0, 0))
+	f.setCookie(w, refreshCookie, "", time.Unix(0, 0))
 	return done(w, nil)
 }

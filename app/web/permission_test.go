@@ -150,18 +150,26 @@ func (w *world) requests() map[string][]request {
 			{note: "no invitation", body: fixed(wire.RegisterRequest{Username: "eve", DisplayName: "Eve", Password: testPassword, Transport: wire.ByBody})},
 			{note: "wrong invitation", body: fixed(wire.RegisterRequest{Username: "eve", DisplayName: "Eve", Password: testPassword, Invite: "00000000000000000000000000", Transport: wire.ByBody})},
 		},
-		"POST /api/auth/login":   one(fixed(wire.LoginRequest{Username: "owner", Password: "wrong", Transport: wire.ByBody})),
-		"POST /api/auth/refresh": one(fixed(wire.RefreshRequest{RefreshToken: "garbage", Transport: wire.ByBody})),
-		"POST /api/auth/logout":  ask,
+		"POST /api/auth/login":         one(fixed(wire.LoginRequest{Username: "owner", Password: "wrong", Transport: wire.ByBody})),
+		"POST /api/auth/challenge":     one(fixed(wire.ChallengeRequest{Challenge: "garbage", Code: "123456", Transport: wire.ByBody})),
+		"POST /api/auth/recover":       one(fixed(wire.RecoverRequest{Username: "owner", Proof: make(wire.Bytes, 32), Password: otherPassword, Transport: wire.ByBody})),
+		"POST /api/auth/reset/preview": one(fixed(wire.ResetToken{Token: "garbage"})),
+		"POST /api/auth/reset":         one(fixed(wire.ResetRequest{Token: "garbage", Password: otherPassword, Transport: wire.ByBody})),
+		"POST /api/auth/refresh":       one(fixed(wire.RefreshRequest{RefreshToken: "garbage", Transport: wire.ByBody})),
+		"POST /api/auth/logout":        ask,
 
 		"GET /api/me": ask, "PATCH /api/me": one(fixed(wire.MeChange{DisplayName: "Me"})),
-		"PUT /api/me/presence":      one(fixed(wire.SetPresence{Presence: wire.Away})),
-		"GET /api/users/{user}":     ask,
-		"POST /api/devices":         one(fixed(wire.NewDevice{Name: "Another"})),
-		"GET /api/devices":          ask,
-		"PUT /api/manifests":        one(func(w *world, as *person) any { return wire.PutManifest{Manifest: target.manifest.Encode()} }),
-		"GET /api/manifests/{user}": ask,
-		"GET /api/vault":            ask,
+		"PUT /api/me/presence":  one(fixed(wire.SetPresence{Presence: wire.Away})),
+		"GET /api/users/{user}": ask,
+		"PUT /api/me/password":  one(fixed(wire.PasswordChange{Password: otherPassword})),
+		"POST /api/me/two-step": ask, "DELETE /api/me/two-step": ask, "POST /api/me/backup-codes": ask,
+		"POST /api/me/two-step/confirm":      one(fixed(wire.TwoStepCode{Code: "123456"})),
+		"POST /api/admin/users/{user}/reset": one(fixed(wire.NewResetLink{})),
+		"POST /api/devices":                  one(fixed(wire.NewDevice{Name: "Another"})),
+		"GET /api/devices":                   ask,
+		"PUT /api/manifests":                 one(func(w *world, as *person) any { return wire.PutManifest{Manifest: target.manifest.Encode()} }),
+		"GET /api/manifests/{user}":          ask,
+		"GET /api/vault":                     ask,
 		"POST /api/prekeys": one(func(w *world, as *person) any {
 			key := x25519(w.t)
 			return wire.PutPrekeys{Prekeys: []wire.Bytes{as.prekey(w.t, signed.PrekeyOneTime, 7, key[:])}}
@@ -276,6 +284,7 @@ func (w *world) restore(kept string) {
 func (w *world) reopen() {
 	check(w.t, os.Chmod(filepath.Join(w.dir, "secrets"), 0o700)) // CopyFS widens them
 	check(w.t, os.Chmod(filepath.Join(w.dir, "secrets/jwt_private.pem"), 0o600))
+	check(w.t, os.Chmod(filepath.Join(w.dir, "secrets/totp.key"), 0o600))
 	ahead := w.ahead.Load()
 	w.testPlace = openPlace(w.t, w.dir, "", builtApp())
 	w.ahead.Store(ahead)

@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"crypto/mlkem"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -193,6 +194,9 @@ func header(name, value string) func(*http.Request) {
 
 const testPassword = "violet tractor lagoon"
 
+// otherPassword is what somebody changes theirs to.
+const otherPassword = "copper meadow lantern"
+
 // setUp makes the first account.
 func (p *testPlace) setUp() *person {
 	p.t.Helper()
@@ -262,9 +266,18 @@ func (q *person) putManifest(t *testing.T) wire.PutManifest {
 	kem, err := mlkem.GenerateKey768()
 	check(t, err)
 	ec := x25519(t)
-	return wire.PutManifest{Manifest: q.manifest.Encode(), Vault: []byte("sealed"), VaultVersion: 1, Prekeys: []wire.Bytes{
+	return wire.PutManifest{Manifest: q.manifest.Encode(), Vault: []byte("sealed"), VaultVersion: 1, Recovery: recoveryOf(testProof), Prekeys: []wire.Bytes{
 		q.prekey(t, signed.PrekeySigned, 1, ec[:]), q.prekey(t, signed.PrekeyLastResort, 2, kem.EncapsulationKey().Bytes()),
 	}}
+}
+
+// testProof is everybody's recovery proof.
+var testProof = wire.Bytes("a recovery proof of 32 bytes ...")
+
+// recoveryOf is what the place keeps of a recovery proof.
+func recoveryOf(proof wire.Bytes) wire.Bytes {
+	sum := sha256.Sum256(proof)
+	return sum[:]
 }
 
 func (q *person) prekey(t *testing.T, kind signed.PrekeyKind, id uint32, public []byte) wire.Bytes {

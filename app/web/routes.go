@@ -52,6 +52,10 @@ func (f *Face) everyRoute() []route {
 		{"POST", "/api/invites/preview", f.stranger(f.previewInvite)},
 		{"POST", "/api/auth/register", f.stranger(f.register)},
 		{"POST", "/api/auth/login", f.stranger(f.login)},
+		{"POST", "/api/auth/challenge", f.stranger(f.answerChallenge)},
+		{"POST", "/api/auth/recover", f.stranger(f.recover)},
+		{"POST", "/api/auth/reset/preview", f.stranger(f.previewReset)},
+		{"POST", "/api/auth/reset", f.stranger(f.reset)},
 		{"POST", "/api/auth/refresh", f.stranger(f.refresh)},
 		{"POST", "/api/auth/logout", f.stranger(f.logout)},
 		{"POST", "/api/auth/passkey/options", f.stranger(f.passkeyOptions)},
@@ -61,6 +65,12 @@ func (f *Face) everyRoute() []route {
 		{"PATCH", "/api/me", f.member(f.changeMe)},
 		{"DELETE", "/api/me", f.confirmed(f.deleteMe)},
 		{"PUT", "/api/me/presence", f.member(f.setPresence)},
+		{"PUT", "/api/me/password", f.confirmed(f.changePassword)},
+		{"POST", "/api/me/two-step", f.confirmed(f.beginTwoStep)},
+		{"POST", "/api/me/two-step/confirm", f.member(f.confirmTwoStep)},
+		{"DELETE", "/api/me/two-step", f.confirmed(f.endTwoStep)},
+		{"POST", "/api/me/backup-codes", f.confirmed(f.newBackupCodes)},
+		{"POST", "/api/admin/users/{user}/reset", f.confirmedKeeper(f.newResetLink)},
 		{"GET", "/api/users/{user}", f.member(f.user)},
 
 		{"POST", "/api/me/confirm", f.member(f.confirm)},
@@ -207,7 +217,7 @@ func (f *Face) caller(r *http.Request) (wire.Caller, error) {
 
 // from is where the request came from.
 func (f *Face) from(r *http.Request) wire.From {
-	return wire.From{Address: middleware.GetClientIPAddr(r.Context()), Agent: r.UserAgent()}
+	return wire.From{Address: middleware.GetClientIPAddr(r.Context()), Agent: r.UserAgent(), Known: f.cookie(r, deviceCookie)}
 }
 
 func (f *Face) onceSetUp(next http.Handler) http.Handler {

@@ -53,7 +53,7 @@ func (f *Face) refresh(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	grant, err := f.auth.Refresh(r.Context(), req, f.cookie(r), f.from(r))
+	grant, err := f.auth.Refresh(r.Context(), req, f.cookie(r, refreshCookie), f.from(r))
 	return f.signIn(w, http.StatusOK, grant, err)
 }
 
@@ -65,32 +65,45 @@ func (f *Face) logout(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	if err := f.auth.Logout(r.Context(), req, f.cookie(r), bearer(r), f.from(r)); err != nil {
+	if err := f.auth.Logout(r.Context(), req, f.cookie(r, refreshCookie), bearer(r), f.from(r)); err != nil {
 		return err
 	}
-	f.setCookie(w, "", time.Unix(0, 0))
+	f.setCookie(w, refreshCookie, "", time.Unix(0, 0))
 	return done(w, nil)
 }
 
-// signIn answers a grant: the refresh token in the cookie, where JavaScript never sees it, or in the body, as the client chose.
+// signIn answers a grant: the refresh token in the cookie, where JavaScript never sees it, or in the body, as the client chose; or the challenge that
+// comes first.
 func (f *Face) signIn(w http.ResponseWriter, status int, grant auth.Grant, err error) error {
+	if err == nil && grant.Challenge != nil {
+		return f.reply(w, http.StatusAccepted, grant.Challenge, nil)
+	}
 	if err == nil && !grant.Cookie.Empty() {
-		f.setCookie(w, grant.Cookie.Reveal(), grant.CookieExpires)
+		f.setCookie(w, refreshCookie, grant.Cookie.Reveal(), grant.CookieExpires)
+	}
+	if err == nil && !grant.Known.Empty() {
+		f.setCookie(w, deviceCookie, grant.Known.Reveal(), grant.KnownExpires)
 	}
 	return f.reply(w, status, grant.Answer, err)
 }
 
-// cookieName is "rt" only for plain HTTP on this machine, where Safari refuses Secure cookies and thereby the __Host- prefix.
-func (f *Face) cookieName() string {
+// The cookies there are. Neither opens anything by itself but what its comment says.
+const (
+	refreshCookie = "rt"  // the refresh token
+	deviceCookie  = "dev" // whose accounts this browser has signed in to: their guesses are counted apart
+)
+
+// cookieName has no __Host- prefix only for plain HTTP on this machine, where Safari refuses Secure cookies and thereby the prefix.
+func (f *Face) cookieName(name string) string {
 	if f.origin.secure() {
-		return "__Host-rt"
+		return "__Host-" + name
 	}
-	return "rt"
+	return name
 }
 
-func (f *Face) setCookie(w http.ResponseWriter, value string, expires time.Time) {
+func (f *Face) setCookie(w http.ResponseWriter, name, value string, expires time.Time) {
 	http.SetCookie(w, &http.Cookie{
-		Name: f.cookieName(), Value: value, Path: "/", Expires: expires, MaxAge: maxAge(expires.Sub(f.now())),
+		Name: f.cookieName(name), Value: value, Path: "/", Expires: expires, MaxAge: maxAge(expires.Sub(f.now())),
 		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: f.origin.secure(),
 	})
 }
@@ -103,9 +116,9 @@ func maxAge(d time.Duration) int {
 	return int(d / time.Second)
 }
 
-// cookie is the refresh token that the browser sent, or empty.
-func (f *Face) cookie(r *http.Request) string {
-	cookies := r.CookiesNamed(f.cookieName())
+// cookie is what the browser sent in one of our cookies, or empty.
+func (f *Face) cookie(r *http.Request, name string) string {
+	cookies := r.CookiesNamed(f.cookieName(name))
 	if len(cookies) != 1 {
 		return ""
 	}

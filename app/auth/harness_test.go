@@ -1,0 +1,76 @@
+package auth
+
+import (
+	"database/sql"
+	"path/filepath"
+
+	"chatalot/app/store"
+	"chatalot/app/wire"
+)
+
+// sql changes the database behind everybody's back.
+func (h *house) sql(query string, args ...any) {
+	h.t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(h.dir, "chatalot.db")+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(query, args...); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// doors counts the rows of login_attempts.
+func (h *house) doors() (n int) {
+	h.t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(h.dir, "chatalot.db")+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRow("SELECT count(*) FROM login_attempts").Scan(&n); err != nil {
+		h.t.Fatal(err)
+	}
+	return n
+}
+
+// user reads an account, whatever its state.
+func (h *house) user(name string) (user store.User) {
+	h.t.Helper()
+	h.read(func(tx *store.Tx) (err error) {
+		user, err = tx.UserByUsername(name)
+		return err
+	})
+	return user
+}
+
+// attempts is what was counted at the password of a name, from unknown devices.
+func (h *house) attempts(name string) (a store.Attempts) {
+	h.t.Helper()
+	h.read(func(tx *store.Tx) (err error) {
+		a, err = tx.Attempts(store.Door{Kind: store.DoorPassword, Subject: h.keys.attemptSubject(name)})
+		return err
+	})
+	return a
+}
+
+// mustTry signs in with the right password as a browser.
+func (h *house) mustTry(name string, from wire.From) Grant {
+	h.t.Helper()
+	g, err := h.try(name, goodPassword, from)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return g
+}
+
+// confirmed is the caller after POST /api/me/confirm.
+func (h *house) confirmed(g Grant) wire.Caller {
+	h.t.Helper()
+	c := h.caller(g)
+	until := h.clock.now().UnixMilli() + 5*60*1000
+	h.sql("UPDATE session SET fresh_until = ? WHERE id = ?", until, c.Session[:])
+	h.sessions.change(c.Session, func(l *login) { l.fresh = until })
+	return h.caller(g)
+}
