@@ -73,14 +73,14 @@ func builtApp() fstest.MapFS {
 func newPlace(t *testing.T) *testPlace { return openPlace(t, t.TempDir(), "", builtApp()) }
 
 // openPlace serves the place in dir. An empty origin means plain HTTP on the listener's own address.
-func openPlace(t *testing.T, dir, origin string, assets fstest.MapFS) *testPlace {
+func openPlace(t *testing.T, dir, origin string, assets fstest.MapFS, edit ...func(*Options)) *testPlace {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
-	return serveOn(t, listener, dir, origin, assets)
+	return serveOn(t, listener, dir, origin, assets, edit...)
 }
 
-func serveOn(t *testing.T, listener net.Listener, dir, origin string, assets fstest.MapFS) *testPlace {
+func serveOn(t *testing.T, listener net.Listener, dir, origin string, assets fstest.MapFS, edit ...func(*Options)) *testPlace {
 	t.Helper()
 	p := &testPlace{t: t, dir: dir, origin: origin, net: new(http.Transport)}
 	if pipes, ok := listener.(*pipes); ok {
@@ -90,10 +90,10 @@ func serveOn(t *testing.T, listener net.Listener, dir, origin string, assets fst
 	if p.origin == "" {
 		p.origin = p.url
 	}
-	p.open(assets)
+	p.open(assets, edit)
 	server := p.face.Server()
 	var served sync.WaitGroup
-	served.Go(func() { server.Serve(listener) })
+	served.Go(func() { server.Serve(p.face.Listener(listener)) })
 	p.close = sync.OnceFunc(func() {
 		p.net.CloseIdleConnections()
 		p.face.Close()
@@ -105,7 +105,7 @@ func serveOn(t *testing.T, listener net.Listener, dir, origin string, assets fst
 	return p
 }
 
-func (p *testPlace) open(assets fstest.MapFS) {
+func (p *testPlace) open(assets fstest.MapFS, edit []func(*Options)) {
 	ctx, log := context.Background(), slog.New(slog.NewTextHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	schema, err := os.ReadFile("../../schema.sql")
 	check(p.t, err)
@@ -117,9 +117,17 @@ func (p *testPlace) open(assets fstest.MapFS) {
 	who, err := auth.New(ctx, auth.Options{Store: p.store, Live: hub, Keys: keys, Registration: wire.InviteOnly, Version: "test", Now: p.now, Log: log})
 	check(p.t, err)
 	rules := chat.New(chat.Options{Store: p.store, Live: hub, Version: "test", Now: p.now, Log: log})
-	p.face, err = New(Options{Auth: who, Chat: rules, Assets: assets, Origin: p.origin, TrustedProxies: []string{"127.0.0.0/8"}, Version: "test", Now: p.now, Log: log})
+	options := Options{Auth: who, Chat: rules, Assets: assets, Origin: p.origin, TrustedProxies: []string{"127.0.0.0/8"}, IPHeader: forwardedFor,
+		Rates: generous, Version: "test", Now: p.now, Log: log}
+	for _, e := range edit {
+		e(&options)
+	}
+	p.face, err = New(options)
 	check(p.t, err)
 }
+
+// generous are the rates of a house where everybody is in a hurry; tests of the limits themselves take literal.
+var generous = Rates{API: Rate{1e5, 1e5}, Auth: Rate{1e5, 1e5}, User: Rate{1e5, 1e5}, Messages: Rate{1e5, 1e5}, Upload: Rate{1e3, 1e3}}
 
 func (p *testPlace) now() time.Time { return time.Now().Add(time.Duration(p.ahead.Load())) }
 
