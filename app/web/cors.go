@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-chi/chi/v5"
+
 	"chatalot/app/wire"
 )
 
@@ -54,32 +56,33 @@ func (f *Face) crossOrigin(next http.Handler) http.Handler {
 	})
 }
 
-// preflight answers a browser that asks whether a page may use a pattern's methods.
-func (f *Face) preflight(methods []string) http.Handler {
-	allowed := strings.Join(methods, ", ")
-	draws := &[]limitName{apiLimit}
-	return f.atDoor(guarded{class: open, draws: draws, body: maxBody, serve: f.crossOrigin(f.handle(func(w http.ResponseWriter, r *http.Request) error {
-		if r.Header.Get("Origin") == "" || r.Header.Get("Access-Control-Request-Method") == "" {
-			w.Header().Set("Allow", allowed)
-			return wire.Fail(wire.MethodNotAllowed, "This address does not take that method.")
-		}
-		h := w.Header()
-		if h.Get("Access-Control-Allow-Origin") == "" {
-			return wire.Fail(wire.CrossSite, "Another website asked for this. Open this place itself and try again.")
-		}
-		h.Set("Access-Control-Allow-Methods", allowed)
-		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
-		h.Set("Access-Control-Max-Age", preflightAge)
-		return done(w, nil)
-	}))})
+// preflight answers a browser that asks whether a page may use a method somewhere, and refuses every other OPTIONS.
+func (f *Face) preflight(w http.ResponseWriter, r *http.Request) error {
+	h, allowed := w.Header(), f.bearerMethods(r.URL.Path)
+	if len(allowed) > 0 {
+		h.Add("Vary", "Origin")
+		h.Set("Allow", strings.Join(allowed, ", "))
+	}
+	if r.Header.Get("Origin") == "" || !slices.Contains(allowed, r.Header.Get("Access-Control-Request-Method")) {
+		return wire.Fail(wire.MethodNotAllowed, "This address does not take that method.")
+	}
+	origin := f.allow(r)
+	if origin == "" {
+		return wire.Fail(wire.CrossSite, "Another website asked for this. Open this place itself and try again.")
+	}
+	h.Set("Access-Control-Allow-Origin", origin)
+	h.Set("Access-Control-Allow-Methods", strings.Join(allowed, ", "))
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+	h.Set("Access-Control-Max-Age", preflightAge)
+	return done(w, nil)
 }
 
-// bearerMethods lists the methods of every pattern whose routes take a bearer token.
-func bearerMethods(routes []route) map[string][]string {
-	methods := map[string][]string{}
-	for _, r := range routes {
-		if r.class.bearer() {
-			methods[r.pattern] = append(methods[r.pattern], r.method)
+// bearerMethods lists the methods at a path whose routes take a bearer token.
+func (f *Face) bearerMethods(path string) (methods []string) {
+	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
+		at := chi.NewRouteContext()
+		if f.router.Match(at, method, path) && f.classes[method+" "+at.RoutePattern()].bearer() {
+			methods = append(methods, method)
 		}
 	}
 	return methods

@@ -126,21 +126,20 @@ func (f *Face) everyRoute() []route {
 func (f *Face) newRouter(o Options) *chi.Mux {
 	mux := chi.NewRouter()
 	mux.Use(f.headers, f.observe, f.gate, clientAddress(o))
-	mux.NotFound(f.nowhere(f.notFound))
-	mux.MethodNotAllowed(f.nowhere(f.wrongMethod))
+	mux.NotFound(f.nowhere(http.HandlerFunc(f.notFound)))
+	mux.MethodNotAllowed(f.nowhere(http.HandlerFunc(f.wrongMethod)))
 	for _, r := range f.routes {
 		serve := f.atDoor(r.guarded)
 		if r.class.bearer() {
 			serve = f.crossOrigin(serve)
 		}
 		mux.Method(r.method, r.pattern, serve)
-	}
-	for pattern, methods := range bearerMethods(f.routes) {
-		mux.Method("OPTIONS", pattern, f.preflight(methods))
+		f.classes[r.method+" "+r.pattern] = r.class
 	}
 	for _, pattern := range []string{"/", "/*"} {
-		mux.Method("GET", pattern, f.handle(f.file))
-		mux.Method("HEAD", pattern, f.handle(f.file))
+		mux.Method("GET", pattern, f.nowhere(f.handle(f.file)))
+		mux.Method("HEAD", pattern, f.nowhere(f.handle(f.file)))
+		mux.Method("OPTIONS", pattern, f.nowhere(f.handle(f.preflight)))
 	}
 	return mux
 }
@@ -220,16 +219,15 @@ func (f *Face) from(r *http.Request) wire.From {
 	return wire.From{Address: middleware.GetClientIPAddr(r.Context()), Agent: r.UserAgent()}
 }
 
-// nowhere answers for addresses that are no route. Asking for what is not there is asking, too.
-func (f *Face) nowhere(answer http.HandlerFunc) http.HandlerFunc {
-	draws := &[]limitName{apiLimit, addressUpload}
-	api := f.atDoor(guarded{open, answer, draws, maxBody})
+// nowhere guards answers that belong to no route: asking under /api/ for what is not there is asking, too.
+func (f *Face) nowhere(answer http.Handler) http.HandlerFunc {
+	api := f.atDoor(guarded{open, answer, &[]limitName{apiLimit, addressUpload}, maxBody})
 	return func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/api/") {
 			api.ServeHTTP(w, r)
-			return
+		} else {
+			answer.ServeHTTP(w, r)
 		}
-		answer(w, r)
 	}
 }
 

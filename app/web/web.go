@@ -47,6 +47,7 @@ type Face struct {
 	log     *slog.Logger
 	router  *chi.Mux
 	routes  []route
+	classes map[string]class // by method and pattern
 }
 
 // New returns a Face ready to serve. It fails when the assets cannot be read, and on a trusted proxy that is no prefix.
@@ -64,7 +65,7 @@ func New(o Options) (*Face, error) {
 		return nil, err
 	}
 	f := &Face{auth: o.Auth, chat: o.Chat, origin: newOrigin(own), files: files, sockets: newSockets(), limits: newLimits(o.Rates, o.Now),
-		spray: newSpray(o.Now, o.Log), cors: o.CORS, trusted: trusted, version: o.Version, now: o.Now, log: o.Log}
+		spray: newSpray(o.Now, o.Log), cors: o.CORS, trusted: trusted, classes: map[string]class{}, version: o.Version, now: o.Now, log: o.Log}
 	f.routes = f.everyRoute()
 	f.router = f.newRouter(o)
 	return f, nil
