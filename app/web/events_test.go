@@ -19,7 +19,7 @@ import (
 
 // listener is a device's socket as a test sees it.
 type listener struct {
-	t    *testing.T
+	t    testing.TB
 	conn *websocket.Conn
 }
 

@@ -31,7 +31,7 @@ import (
 
 // testPlace is a whole server wing on a real listener and a real file, with a clock that tests turn.
 type testPlace struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	origin string // of the face; requests go to url with its host
 	url    string
@@ -70,17 +70,17 @@ func builtApp() fstest.MapFS {
 	}
 }
 
-func newPlace(t *testing.T) *testPlace { return openPlace(t, t.TempDir(), "", builtApp()) }
+func newPlace(t testing.TB) *testPlace { return openPlace(t, t.TempDir(), "", builtApp()) }
 
 // openPlace serves the place in dir. An empty origin means plain HTTP on the listener's own address.
-func openPlace(t *testing.T, dir, origin string, assets fstest.MapFS, edit ...func(*Options)) *testPlace {
+func openPlace(t testing.TB, dir, origin string, assets fstest.MapFS, edit ...func(*Options)) *testPlace {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
 	return serveOn(t, listener, dir, origin, assets, edit...)
 }
 
-func serveOn(t *testing.T, listener net.Listener, dir, origin string, assets fstest.MapFS, edit ...func(*Options)) *testPlace {
+func serveOn(t testing.TB, listener net.Listener, dir, origin string, assets fstest.MapFS, edit ...func(*Options)) *testPlace {
 	t.Helper()
 	p := &testPlace{t: t, dir: dir, origin: origin, net: new(http.Transport)}
 	if pipes, ok := listener.(*pipes); ok {
@@ -131,7 +131,7 @@ var generous = Rates{API: Rate{1e5, 1e5}, Auth: Rate{1e5, 1e5}, User: Rate{1e5, 
 
 func (p *testPlace) now() time.Time { return time.Now().Add(time.Duration(p.ahead.Load())) }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -153,7 +153,7 @@ func (a answer) code() wire.Code {
 	return reply.Error.Code
 }
 
-func into[T any](t *testing.T, a answer) (value T) {
+func into[T any](t testing.TB, a answer) (value T) {
 	t.Helper()
 	if a.status >= 300 {
 		t.Fatalf("refused: %d %s", a.status, a.body)
@@ -251,7 +251,7 @@ func (q *person) withDevice() *person {
 	return q
 }
 
-func (q *person) sign(t *testing.T) error {
+func (q *person) sign(t testing.TB) error {
 	now := uint64(q.place.now().UnixMilli())
 	_, master, err := ed25519.GenerateKey(rand.Reader)
 	check(t, err)
@@ -266,7 +266,7 @@ func (q *person) sign(t *testing.T) error {
 	return q.manifest.Sign(self)
 }
 
-func (q *person) putManifest(t *testing.T) wire.PutManifest {
+func (q *person) putManifest(t testing.TB) wire.PutManifest {
 	kem, err := mlkem.GenerateKey768()
 	check(t, err)
 	ec := x25519(t)
@@ -275,7 +275,7 @@ func (q *person) putManifest(t *testing.T) wire.PutManifest {
 	}}
 }
 
-func (q *person) prekey(t *testing.T, kind signed.PrekeyKind, id uint32, public []byte) wire.Bytes {
+func (q *person) prekey(t testing.TB, kind signed.PrekeyKind, id uint32, public []byte) wire.Bytes {
 	now := uint64(q.place.now().UnixMilli())
 	k := signed.Prekey{Kind: kind, User: q.in.User.ID, Device: q.device, ID: id, Created: now, Expires: now + 7*24*3600*1000, Public: public}
 	check(t, k.Sign(q.key))
@@ -286,7 +286,7 @@ func publicKey(k ed25519.PrivateKey) signed.Ed25519Key {
 	return signed.Ed25519Key(k.Public().(ed25519.PublicKey))
 }
 
-func x25519(t *testing.T) signed.X25519Key {
+func x25519(t testing.TB) signed.X25519Key {
 	secret, err := ecdh.X25519().GenerateKey(rand.Reader)
 	check(t, err)
 	return signed.X25519Key(secret.PublicKey().Bytes())
