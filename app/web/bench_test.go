@@ -38,7 +38,7 @@ func report(b *testing.B, got, floor, bound time.Duration) {
 	}
 	b.ReportMetric(0, "ns/op") // after the loop, which forgets what was reported before it
 	b.ReportMetric(float64(floor.Nanoseconds()), "floor-ns")
-	b.ReportMetric(float64((got-floor).Nanoseconds()), "added-ns")
+	b.ReportMetric(float64((got - floor).Nanoseconds()), "added-ns")
 	if got-floor > bound {
 		b.Errorf("it adds %s to a request that takes %s, more than %s", got-floor, floor, bound)
 	}
