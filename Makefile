@@ -1,6 +1,6 @@
 # make run    build everything and serve at http://localhost:8080, with its data in .run
 # make build  leaves ./chatalot, with the web app inside
-# make test   everything that can be checked; installs Chromium and a C compiler (for the race detector) when missing
+# make test   everything that can be checked; installs Chromium, nginx and a C compiler (for the race detector) when missing
 # make bench  the figures of the README
 # make clean  removes what was built; never .run
 
@@ -55,6 +55,7 @@ $(generated)/wasm_exec.js: $(GOROOT)/lib/wasm/wasm_exec.js
 tools:
 	@missing=; \
 	command -v chromium >/dev/null || missing="$$missing chromium"; \
+	command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing="$$missing nginx"; \
 	command -v $$($(GO) env CC) >/dev/null || missing="$$missing gcc libc6-dev"; \
 	if [ -n "$$missing" ]; then \
 		root=; [ "$$(id -u)" = 0 ] || root=sudo; \
@@ -76,7 +77,7 @@ test: tools build check
 	$(GO) test -shuffle=on -timeout 20m ./...
 
 bench: build
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./app/load/... ./app/browser/...
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./app/web ./app/load/... ./app/browser/...
 
 clean:
 	rm -rf chatalot $(generated) assets/node_modules .artifacts

@@ -44,6 +44,7 @@ func serveChild(data, listen string) error {
 	}
 	c := config.Default()
 	c.Data, c.Listen = data, listen
+	apptest.Hurry(&c)
 	return server.Serve(context.Background(), server.Options{
 		Config: c, Schema: string(schema), Assets: fstest.MapFS{"index.html": {Data: []byte("<!doctype html>")}}, Version: "test",
 		Log:   slog.New(slog.DiscardHandler),

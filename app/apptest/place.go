@@ -10,12 +10,14 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 
@@ -33,13 +35,15 @@ type Place struct {
 	URL  string
 	Data string // its data directory
 	Web  fs.FS  // the built web app; nil for places that no browser visits
+	Busy bool   // raises the limits on how much may be asked, for programs that stand for many people
 
 	Admin   *client.Client // who set it up
 	Start   wire.State     // as the admin found it after setting up
 	General wire.Channel   // a public channel everybody who joins takes part in
 	invite  string
 
-	listen    string // where it was served first; a place that comes back comes back there
+	people    atomic.Int64 // clients so far
+	listen    string       // where it was served first; a place that comes back comes back there
 	setupLink string
 	log       logBuffer
 }
@@ -58,6 +62,9 @@ func (p *Place) Serve(t testing.TB) (stop func()) {
 	t.Helper()
 	c := config.Default()
 	c.Listen, c.Data = cmp.Or(p.listen, "127.0.0.1:0"), p.Data
+	if p.Busy {
+		Hurry(&c)
+	}
 	if p.Web == nil {
 		p.Web = fstest.MapFS{"index.html": {Data: []byte("<!doctype html>")}}
 	}
@@ -131,12 +138,29 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
-// Client returns a client of the place that has not signed in.
+// Hurry raises the limits of a place to what no machine here reaches.
+func Hurry(c *config.Config) {
+	const rate = "100000/100000"
+	c.RateAPI, c.RateAuth, c.RateUser, c.RateMessages, c.RateUpload = rate, rate, rate, rate, rate
+}
+
+// Client returns a client of the place that has not signed in. Like people at home it has an address of its own.
 func (p *Place) Client(t testing.TB) *client.Client {
 	t.Helper()
-	c, err := client.New(client.Options{URL: p.URL})
+	n := p.people.Add(1)
+	c, err := client.New(client.Options{URL: p.URL, HTTP: &http.Client{Transport: home(fmt.Sprintf("198.18.%d.%d", n>>8&0xff, n&0xff))}})
 	Must(t, err)
 	return c
+}
+
+// home is a network address that requests come from: this machine is a proxy that the place trusts, and says so.
+type home string
+
+// RoundTrip sends one request.
+func (h home) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("X-Forwarded-For", string(h))
+	return http.DefaultTransport.RoundTrip(r)
 }
 
 // SetUp makes the admin with their keys, and the public channel "general". link is the setup link, "" for the one Serve saw.

@@ -55,7 +55,7 @@ func BenchmarkStart(b *testing.B) {
 // opened and how long the frames are while one pages up through all of them.
 func BenchmarkHistory(b *testing.B) {
 	quiet(b)
-	p := openPlace(b)
+	p := openPlace(b, busy)
 	guest := invited(b, p)
 	f := &friends{b: b, place: p, people: []*client.Client{p.Admin}}
 	for i := 1; i < talkers; i++ {

@@ -25,15 +25,21 @@ type report struct {
 }
 
 // openPlace runs a fresh place that serves the built web app.
-func openPlace(t testing.TB) *apptest.Place {
+func openPlace(t testing.TB, edit ...func(*apptest.Place)) *apptest.Place {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(dist, "index.html")); err != nil {
 		t.Fatal("the web app is not built: run make build first")
 	}
 	p := &apptest.Place{Data: filepath.Join(t.TempDir(), "data"), Web: os.DirFS(dist)}
+	for _, e := range edit {
+		e(p)
+	}
 	p.Serve(t)
 	return p
 }
+
+// busy is for places where programs talk that stand for a crowd of people and years of messages.
+func busy(p *apptest.Place) { p.Busy = true }
 
 // travel runs a journey against a place and decodes what it prints last into report. env are further variables for it, as "NAME=value".
 func travel(t testing.TB, p *apptest.Place, name string, report any, env ...string) {

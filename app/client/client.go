@@ -96,20 +96,45 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 	return err
 }
 
+// The place refuses what comes too fast before it looks at it, and says when to come again. The client does so by itself this often, when it is
+// told to wait no longer than this.
+const (
+	retries  = 20
+	patience = 30 // seconds
+)
+
 func (c *Client) do(ctx context.Context, method, path string, in, out any) (status int, err error) {
-	var body io.Reader
+	var raw []byte
 	if in != nil {
-		raw, err := json.Marshal(in)
-		if err != nil {
+		if raw, err = json.Marshal(in); err != nil {
 			return 0, fmt.Errorf("encode %s %s: %w", method, path, err)
 		}
+	}
+	for range retries {
+		status, err = c.once(ctx, method, path, raw, out)
+		refusal, ok := errors.AsType[*wire.Error](err)
+		if !ok || refusal.Code != wire.TooMany || refusal.RetryAfter < 1 || refusal.RetryAfter > patience {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return status, err
+		case <-time.After(time.Duration(refusal.RetryAfter) * time.Second):
+		}
+	}
+	return status, err
+}
+
+func (c *Client) once(ctx context.Context, method, path string, raw []byte, out any) (status int, err error) {
+	var body io.Reader
+	if raw != nil {
 		body = bytes.NewReader(raw)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, c.opts.URL+path, body)
 	if err != nil {
 		return 0, err
 	}
-	if in != nil {
+	if raw != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if c.signed.AccessToken != "" {

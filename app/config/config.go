@@ -15,9 +15,17 @@ type Config struct {
 	Data           string   // directory of the database and its secrets; made when missing
 	Registration   string   // the mode a new place starts with: invite_only, open or closed
 	Lockout        string   // whose wrong guesses are counted together: device or literal
-	TrustedProxies []string // CIDR prefixes whose X-Forwarded-For is believed
 	AdminUsername  string   // the sign-in name of an account that is made an admin at start; may be empty
 	AuditDays      int      // how long the audit log is kept
+	TrustedProxies []string // CIDR prefixes whose word about the client's address is believed
+	IPHeader       string   // where they put it: x-forwarded-for or cf-connecting-ip
+	CORS           string   // list or any
+	CORSOrigins    []string // exact origins whose pages may call the API, besides the place's own and the desktop's
+	RateAPI        string   // requests from one address, as "20/50": a second on average, and at once
+	RateAuth       string   // of these to the routes of signing in
+	RateUser       string   // requests of one person
+	RateMessages   string   // messages of one person
+	RateUpload     string   // MiB that one person, and one address, may send
 	LogLevel       string   // debug, info, warn or error
 	LogFormat      string   // text or json
 }
@@ -31,6 +39,14 @@ func Default() Config {
 		Lockout:        "device",
 		TrustedProxies: []string{"127.0.0.0/8", "::1/128"},
 		AuditDays:      90,
+		IPHeader:       "x-forwarded-for",
+		CORS:           "list",
+		CORSOrigins:    []string{},
+		RateAPI:        "20/50",
+		RateAuth:       "5/10",
+		RateUser:       "40/200",
+		RateMessages:   "10/100",
+		RateUpload:     "4/128",
 		LogLevel:       "info",
 		LogFormat:      "text",
 	}

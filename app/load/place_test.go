@@ -46,7 +46,7 @@ func startPlace(b *testing.B, data string) (p *place, ready time.Duration) {
 	}
 	addr := l.Addr().String()
 	l.Close()
-	cmd := exec.Command(binary, "serve", "--data", data, "--listen", addr)
+	cmd := exec.Command(binary, "serve", "--data", data, "--listen", addr, "--config", settings(b))
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
@@ -65,6 +65,16 @@ func startPlace(b *testing.B, data string) (p *place, ready time.Duration) {
 	}
 	b.Fatal("the place never became healthy")
 	return nil, 0
+}
+
+// settings is a file with the rates of a place whose ten senders and fifty members share this one machine.
+func settings(b *testing.B) string {
+	path, text := filepath.Join(b.TempDir(), "chatalot.toml"), ""
+	for _, key := range []string{"rate_api", "rate_auth", "rate_user", "rate_messages", "rate_upload"} {
+		text += key + " = \"100000/100000\"\n"
+	}
+	apptest.Must(b, os.WriteFile(path, []byte(text), 0o600))
+	return path
 }
 
 // stop ends the appliance as an operator would; a second call does nothing.

@@ -117,7 +117,7 @@ func (p *place) open(ctx context.Context) (err error) {
 	p.daily.add("drop old audit entries", p.auth.PruneAudit)
 	p.chat = chat.New(chat.Options{Store: p.store, Live: p.live, Version: p.o.Version, Now: time.Now, Log: p.o.Log})
 	p.face, err = web.New(web.Options{Auth: p.auth, Chat: p.chat, Assets: p.o.Assets, Origin: p.address, TrustedProxies: c.TrustedProxies,
-		Version: p.o.Version, Now: time.Now, Log: p.o.Log})
+		IPHeader: c.IPHeader, CORS: web.CORS{Any: c.CORS == "any", Origins: c.CORSOrigins}, Rates: rates(c), Version: p.o.Version, Now: time.Now, Log: p.o.Log})
 	return err
 }
 
@@ -144,6 +144,15 @@ func (p *place) listen(ctx context.Context) (err error) {
 	return nil
 }
 
+// rates reads the limits of the settings, which were checked when they were loaded.
+func rates(c config.Config) web.Rates {
+	read := func(text string) web.Rate {
+		r, _ := config.ReadRate(text)
+		return web.Rate(r)
+	}
+	return web.Rates{API: read(c.RateAPI), Auth: read(c.RateAuth), User: read(c.RateUser), Messages: read(c.RateMessages), Upload: read(c.RateUpload)}
+}
+
 func (p *place) setupLink(ctx context.Context) (string, error) {
 	if p.auth.IsSetUp() {
 		return "", nil
@@ -161,7 +170,7 @@ func link(address string, token auth.Secret) string { return address + "/setup#"
 func (p *place) serve(ctx context.Context, link string) error {
 	server := p.face.Server()
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(p.listener) }() // ends with Shutdown; received below
+	go func() { failed <- server.Serve(p.face.Listener(p.listener)) }() // ends with Shutdown; received below
 	p.o.Log.Info("serving", "address", p.address, "listen", p.listener.Addr().String(), "version", p.o.Version)
 	p.o.Ready(p.address, link)
 	tellSystemd("READY=1")

@@ -20,8 +20,9 @@ import (
 )
 
 const (
-	maxBody = 1 << 20 // every JSON body; nothing larger is taken anywhere
-	maxList = 1000    // entries of any list: a body of nothing else would keep a small machine busy for seconds
+	maxBody = 1 << 20  // every JSON body; nothing larger is taken anywhere
+	maxForm = 16 << 10 // a body from somebody who is not signed in
+	maxList = 1000     // entries of any list: a body of nothing else would keep a small machine busy for seconds
 	// A body must keep coming at bodyChunk per bodyWindow, or the connection is cut: slow bodies hold memory (SECURITY.md T22).
 	bodyChunk  = 64 << 10
 	bodyWindow = 5 * time.Second
@@ -64,8 +65,8 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 }
 
 func bodyError(err error) error {
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return tooLarge()
+	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return tooLarge(large.Limit)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return wire.Fail(wire.BadRequest, "The body came too slowly. Try again on a better connection.")
@@ -73,8 +74,8 @@ func bodyError(err error) error {
 	return wire.Fail(wire.BadRequest, "The body ended early. Send it again.")
 }
 
-func tooLarge() error {
-	return wire.Fail(wire.TooLarge, "That is more than 1 MiB at once. Send less.")
+func tooLarge(most int64) error {
+	return wire.Fail(wire.TooLarge, fmt.Sprintf("That is more than %d KiB at once. Send less.", most>>10))
 }
 
 // unmarshal fills target, a pointer to a struct of package wire, from exactly one JSON value. Unlike encoding/json it refuses what parsers read

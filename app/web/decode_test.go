@@ -12,6 +12,7 @@ import (
 
 const registerBody = `{"username":"ada","display_name":"Ada","password":"correct horse","transport":"body"}`
 
+// N15 and N27, and the rest of T24.
 func TestDecodeRefusesWhatParsersReadDifferently(t *testing.T) {
 	with := func(more string) string { return strings.TrimSuffix(registerBody, "}") + "," + more + "}" }
 	for _, c := range []struct{ name, body, field, says string }{

@@ -40,7 +40,7 @@ const (
 
 // events turns the request into a socket. Origin is checked here because browsers let every site open sockets (SECURITY.md T10).
 func (f *Face) events(w http.ResponseWriter, r *http.Request) error {
-	if !f.origin.owns(r) {
+	if !f.origin.owns(r) && !f.listed(r) {
 		return wire.Fail(wire.CrossSite, "Another website asked for this. Open this place itself and try again.")
 	}
 	known, ended, err := f.sockets.enter(address(r))
@@ -264,6 +264,9 @@ func (d *device) renewals() {
 		switch {
 		case frame.After != nil:
 			d.end(closeBadFrame, "after belongs to the first frame")
+			return
+		case d.face.limits.take([]limitName{renewLimit}, byToken, bucketKey(d.who.Session), 0) != nil:
+			d.end(websocket.StatusTryAgainLater, "renewed far too often; resume from the cursor")
 			return
 		case err != nil || who.User != d.who.User || who.Session != d.who.Session:
 			d.end(closeExpired, "the access token is not valid; refresh it")

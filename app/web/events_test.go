@@ -19,7 +19,7 @@ import (
 
 // listener is a device's socket as a test sees it.
 type listener struct {
-	t    *testing.T
+	t    testing.TB
 	conn *websocket.Conn
 }
 
@@ -101,6 +101,7 @@ func (l *listener) closed() websocket.StatusCode {
 	}
 }
 
+// N43.
 func TestOnlyTheOwnPagesMayOpenASocket(t *testing.T) {
 	p := newPlace(t)
 	p.setUp()
@@ -134,6 +135,7 @@ func TestAPlainRequestToTheSocketIsToldSo(t *testing.T) {
 	}
 }
 
+// N44 and N45 among it.
 func TestSocketsThatDoNotBehaveAreClosed(t *testing.T) {
 	p := newPlace(t)
 	root := p.setUp()
@@ -185,6 +187,7 @@ func (p *testPlace) handshake(t *testing.T) net.Conn {
 	return conn
 }
 
+// N47.
 func TestAnUnmaskedFrameIsAProtocolError(t *testing.T) {
 	p := newPlace(t)
 	p.setUp()
@@ -197,6 +200,7 @@ func TestAnUnmaskedFrameIsAProtocolError(t *testing.T) {
 	}
 }
 
+// N46.
 func TestUnknownSocketsAreCounted(t *testing.T) {
 	p := newPlace(t)
 	root := p.setUp()

@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/chi/v5/middleware"
 
 	"chatalot/app/wire"
 )
@@ -59,21 +57,25 @@ func (o origin) owns(r *http.Request) bool {
 // headers puts the security headers on every answer there is, before anything else can answer (SECURITY.md decisions 4 and 7).
 func (f *Face) headers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", f.origin.policy(r.Host))
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("X-XSS-Protection", "1; mode=block")
-		h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
-		h.Set("Permissions-Policy", "camera=(self), microphone=(self), geolocation=()")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Cache-Control", "no-store") // files say otherwise
-		if f.origin.secure() {
-			h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-		}
+		f.secure(w.Header(), r.Host)
 		next.ServeHTTP(w, r)
 	})
+}
+
+// secure sets the headers that every answer carries, for a page reached as host.
+func (f *Face) secure(h http.Header, host string) {
+	h.Set("Content-Security-Policy", f.origin.policy(host))
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("X-XSS-Protection", "1; mode=block")
+	h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
+	h.Set("Permissions-Policy", "camera=(self), microphone=(self), geolocation=()")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cache-Control", "no-store") // files say otherwise
+	if f.origin.secure() {
+		h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+	}
 }
 
 // policy is the Content-Security-Policy for a page reached as host. There is no inline code in the web app, so none is allowed.
@@ -162,7 +164,7 @@ func (f *Face) mayPass(w http.ResponseWriter, r *http.Request) error {
 	case len(r.TransferEncoding) > 0: // two lengths in one request are how requests are smuggled past a proxy
 		return wire.Fail(wire.BadRequest, "Send the body with a Content-Length.")
 	case r.ContentLength > maxBody:
-		return tooLarge()
+		return tooLarge(maxBody)
 	case r.ContentLength > 0: // also for routes that never read it
 		err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWindow))
 		if err != nil && !errors.Is(err, http.ErrNotSupported) {
@@ -174,7 +176,7 @@ func (f *Face) mayPass(w http.ResponseWriter, r *http.Request) error {
 
 func knownMethod(method string) string {
 	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
 		return method
 	}
 	return "other"
@@ -190,21 +192,6 @@ func (f *Face) crossSite(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// address is who a request's connection is counted against: an IPv4 address or an IPv6 /64. The zero prefix stands for everyone
-// whose address a trusted proxy left out.
-func address(r *http.Request) netip.Prefix {
-	ip := middleware.GetClientIPAddr(r.Context())
-	if !ip.IsValid() {
-		return netip.Prefix{}
-	}
-	bits := 32
-	if ip.Is6() {
-		bits = 64
-	}
-	prefix, _ := ip.Prefix(bits)
-	return prefix
 }
 
 // quiet takes what net/http says about single connections down to debug: it holds addresses, and strangers cause it at will.

@@ -32,7 +32,7 @@ import (
 
 // testPlace is a whole server wing on a real listener and a real file, with a clock that tests turn.
 type testPlace struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	origin string // of the face; requests go to url with its host
 	url    string
@@ -71,17 +71,17 @@ func builtApp() fstest.MapFS {
 	}
 }
 
-func newPlace(t *testing.T) *testPlace { return openPlace(t, t.TempDir(), "", builtApp()) }
+func newPlace(t testing.TB) *testPlace { return openPlace(t, t.TempDir(), "", builtApp()) }
 
 // openPlace serves the place in dir. An empty origin means plain HTTP on the listener's own address.
-func openPlace(t *testing.T, dir, origin string, assets fstest.MapFS) *testPlace {
+func openPlace(t testing.TB, dir, origin string, assets fstest.MapFS, edit ...func(*Options)) *testPlace {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
-	return serveOn(t, listener, dir, origin, assets)
+	return serveOn(t, listener, dir, origin, assets, edit...)
 }
 
-func serveOn(t *testing.T, listener net.Listener, dir, origin string, assets fstest.MapFS) *testPlace {
+func serveOn(t testing.TB, listener net.Listener, dir, origin string, assets fstest.MapFS, edit ...func(*Options)) *testPlace {
 	t.Helper()
 	p := &testPlace{t: t, dir: dir, origin: origin, net: new(http.Transport)}
 	if pipes, ok := listener.(*pipes); ok {
@@ -91,10 +91,10 @@ func serveOn(t *testing.T, listener net.Listener, dir, origin string, assets fst
 	if p.origin == "" {
 		p.origin = p.url
 	}
-	p.open(assets)
+	p.open(assets, edit)
 	server := p.face.Server()
 	var served sync.WaitGroup
-	served.Go(func() { server.Serve(listener) })
+	served.Go(func() { server.Serve(p.face.Listener(listener)) })
 	p.close = sync.OnceFunc(func() {
 		p.net.CloseIdleConnections()
 		p.face.Close()
@@ -106,7 +106,7 @@ func serveOn(t *testing.T, listener net.Listener, dir, origin string, assets fst
 	return p
 }
 
-func (p *testPlace) open(assets fstest.MapFS) {
+func (p *testPlace) open(assets fstest.MapFS, edit []func(*Options)) {
 	ctx, log := context.Background(), slog.New(slog.NewTextHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	schema, err := os.ReadFile("../../schema.sql")
 	check(p.t, err)
@@ -118,13 +118,21 @@ func (p *testPlace) open(assets fstest.MapFS) {
 	who, err := auth.New(ctx, auth.Options{Store: p.store, Live: hub, Keys: keys, Registration: wire.InviteOnly, Version: "test", Origin: p.origin, Now: p.now, Log: log})
 	check(p.t, err)
 	rules := chat.New(chat.Options{Store: p.store, Live: hub, Version: "test", Now: p.now, Log: log})
-	p.face, err = New(Options{Auth: who, Chat: rules, Assets: assets, Origin: p.origin, TrustedProxies: []string{"127.0.0.0/8"}, Version: "test", Now: p.now, Log: log})
+	options := Options{Auth: who, Chat: rules, Assets: assets, Origin: p.origin, TrustedProxies: []string{"127.0.0.0/8"}, IPHeader: forwardedFor,
+		Rates: generous, Version: "test", Now: p.now, Log: log}
+	for _, e := range edit {
+		e(&options)
+	}
+	p.face, err = New(options)
 	check(p.t, err)
 }
 
+// generous are the rates of a house where everybody is in a hurry; tests of the limits themselves take literal.
+var generous = Rates{API: Rate{1e5, 1e5}, Auth: Rate{1e5, 1e5}, User: Rate{1e5, 1e5}, Messages: Rate{1e5, 1e5}, Upload: Rate{1e3, 1e3}}
+
 func (p *testPlace) now() time.Time { return time.Now().Add(time.Duration(p.ahead.Load())) }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +154,7 @@ func (a answer) code() wire.Code {
 	return reply.Error.Code
 }
 
-func into[T any](t *testing.T, a answer) (value T) {
+func into[T any](t testing.TB, a answer) (value T) {
 	t.Helper()
 	if a.status >= 300 {
 		t.Fatalf("refused: %d %s", a.status, a.body)
@@ -247,7 +255,7 @@ func (q *person) withDevice() *person {
 	return q
 }
 
-func (q *person) sign(t *testing.T) error {
+func (q *person) sign(t testing.TB) error {
 	now := uint64(q.place.now().UnixMilli())
 	_, master, err := ed25519.GenerateKey(rand.Reader)
 	check(t, err)
@@ -262,7 +270,7 @@ func (q *person) sign(t *testing.T) error {
 	return q.manifest.Sign(self)
 }
 
-func (q *person) putManifest(t *testing.T) wire.PutManifest {
+func (q *person) putManifest(t testing.TB) wire.PutManifest {
 	kem, err := mlkem.GenerateKey768()
 	check(t, err)
 	ec := x25519(t)
@@ -280,7 +288,7 @@ func recoveryOf(proof wire.Bytes) wire.Bytes {
 	return sum[:]
 }
 
-func (q *person) prekey(t *testing.T, kind signed.PrekeyKind, id uint32, public []byte) wire.Bytes {
+func (q *person) prekey(t testing.TB, kind signed.PrekeyKind, id uint32, public []byte) wire.Bytes {
 	now := uint64(q.place.now().UnixMilli())
 	k := signed.Prekey{Kind: kind, User: q.in.User.ID, Device: q.device, ID: id, Created: now, Expires: now + 7*24*3600*1000, Public: public}
 	check(t, k.Sign(q.key))
@@ -291,7 +299,7 @@ func publicKey(k ed25519.PrivateKey) signed.Ed25519Key {
 	return signed.Ed25519Key(k.Public().(ed25519.PublicKey))
 }
 
-func x25519(t *testing.T) signed.X25519Key {
+func x25519(t testing.TB) signed.X25519Key {
 	secret, err := ecdh.X25519().GenerateKey(rand.Reader)
 	check(t, err)
 	return signed.X25519Key(secret.PublicKey().Bytes())

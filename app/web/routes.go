@@ -30,10 +30,31 @@ type route struct {
 	guarded
 }
 
-// guarded is a handler behind its class: anyone, stranger, listener, member, confirmed, keeper and confirmedKeeper are the only makers.
+// guarded is a handler behind its class: anyone, stranger, listener, member, confirmed, keeper and confirmedKeeper are the only makers. Each maker
+// knows the limits that all its routes draw on; drawing adds those of one route.
 type guarded struct {
 	class class
 	serve http.Handler
+	draws *[]limitName // shared with serve
+	body  int64        // the largest body, in bytes
+}
+
+// drawing makes the route draw on further limits.
+func (g guarded) drawing(more ...limitName) guarded {
+	*g.draws = append(*g.draws, more...)
+	return g
+}
+
+// as puts the same handler into another class.
+func (g guarded) as(c class) guarded {
+	g.class = c
+	return g
+}
+
+// atMost bounds the route's body.
+func (g guarded) atMost(body int64) guarded {
+	g.body = body
+	return g
 }
 
 // handler answers a request or returns why not.
@@ -47,7 +68,7 @@ func (f *Face) everyRoute() []route {
 	return []route{
 		{"GET", "/api/health", f.anyone(f.health)},
 		{"GET", "/api/place", f.anyone(f.place)},
-		{"POST", "/api/setup", f.anyone(f.setup)},
+		{"POST", "/api/setup", f.anyone(f.setup).drawing(authLimit)},
 
 		{"POST", "/api/invites/preview", f.stranger(f.previewInvite)},
 		{"POST", "/api/auth/register", f.stranger(f.register)},
@@ -67,13 +88,13 @@ func (f *Face) everyRoute() []route {
 		{"PUT", "/api/me/presence", f.member(f.setPresence)},
 		{"PUT", "/api/me/password", f.confirmed(f.changePassword)},
 		{"POST", "/api/me/two-step", f.confirmed(f.beginTwoStep)},
-		{"POST", "/api/me/two-step/confirm", f.member(f.confirmTwoStep)},
+		{"POST", "/api/me/two-step/confirm", f.member(f.confirmTwoStep).drawing(confirmLimit)},
 		{"DELETE", "/api/me/two-step", f.confirmed(f.endTwoStep)},
 		{"POST", "/api/me/backup-codes", f.confirmed(f.newBackupCodes)},
-		{"POST", "/api/admin/users/{user}/reset", f.confirmedKeeper(f.newResetLink)},
+		{"POST", "/api/admin/users/{user}/reset", f.confirmedKeeper(f.newResetLink).drawing(makeLimit)},
 		{"GET", "/api/users/{user}", f.member(f.user)},
 
-		{"POST", "/api/me/confirm", f.member(f.confirm)},
+		{"POST", "/api/me/confirm", f.member(f.confirm).drawing(confirmLimit)},
 		{"GET", "/api/me/security", f.member(f.security)},
 		{"POST", "/api/me/passkeys/options", f.confirmed(f.newPasskeyOptions)},
 		{"POST", "/api/me/passkeys", f.confirmed(f.addPasskey)},
@@ -83,9 +104,9 @@ func (f *Face) everyRoute() []route {
 		{"DELETE", "/api/sessions/{session}", f.confirmed(f.endSession)},
 		{"DELETE", "/api/sessions", f.confirmed(f.endOtherSessions)},
 
-		{"POST", "/api/devices", f.member(f.reserveDevice)},
+		{"POST", "/api/devices", f.member(f.reserveDevice).drawing(manifestLimit)},
 		{"GET", "/api/devices", f.member(f.devices)},
-		{"PUT", "/api/manifests", f.member(f.putManifest)},
+		{"PUT", "/api/manifests", f.member(f.putManifest).drawing(manifestLimit)},
 		{"GET", "/api/manifests/{user}", f.member(f.manifest)},
 		{"GET", "/api/vault", f.member(f.vault)},
 		{"POST", "/api/prekeys", f.member(f.putPrekeys)},
@@ -101,30 +122,30 @@ func (f *Face) everyRoute() []route {
 		{"GET", "/api/admin/audit", f.keeper(f.audit)},
 
 		{"GET", "/api/state", f.member(f.state)},
-		{"POST", "/api/communities", f.member(f.newCommunity)},
+		{"POST", "/api/communities", f.member(f.newCommunity).drawing(makeLimit)},
 		{"PATCH", "/api/communities/{community}", f.member(f.renameCommunity)},
 		{"DELETE", "/api/communities/{community}", f.member(f.deleteCommunity)},
 		{"GET", "/api/communities/{community}/members", f.member(f.communityMembers)},
-		{"PATCH", "/api/communities/{community}/members/{user}", f.member(f.setRole)},
-		{"DELETE", "/api/communities/{community}/members/{user}", f.member(f.removeMember)},
+		{"PATCH", "/api/communities/{community}/members/{user}", f.member(f.setRole).drawing(memberLimit)},
+		{"DELETE", "/api/communities/{community}/members/{user}", f.member(f.removeMember).drawing(memberLimit)},
 
-		{"POST", "/api/communities/{community}/groups", f.member(f.newGroup)},
+		{"POST", "/api/communities/{community}/groups", f.member(f.newGroup).drawing(makeLimit)},
 		{"PATCH", "/api/groups/{group}", f.member(f.renameGroup)},
 		{"DELETE", "/api/groups/{group}", f.member(f.deleteGroup)},
-		{"POST", "/api/groups/{group}/channels", f.member(f.newChannel)},
+		{"POST", "/api/groups/{group}/channels", f.member(f.newChannel).drawing(makeLimit)},
 		{"GET", "/api/channels/{conversation}", f.member(f.channel)},
 		{"PATCH", "/api/channels/{conversation}", f.member(f.changeChannel)},
 		{"DELETE", "/api/channels/{conversation}", f.member(f.deleteChannel)},
-		{"POST", "/api/channels/{conversation}/ops", f.member(f.appendOp)},
+		{"POST", "/api/channels/{conversation}/ops", f.member(f.appendOp).drawing(memberLimit)},
 		{"GET", "/api/channels/{conversation}/ops", f.member(f.ops)},
 
-		{"POST", "/api/invites", f.member(f.newInvite)},
+		{"POST", "/api/invites", f.member(f.newInvite).drawing(makeLimit)},
 		{"GET", "/api/invites", f.member(f.invites)},
 		{"DELETE", "/api/invites/{invite}", f.member(f.revokeInvite)},
-		{"POST", "/api/invites/accept", f.member(f.acceptInvite)},
-		{"POST", "/api/dms", f.member(f.newDM)},
+		{"POST", "/api/invites/accept", f.member(f.acceptInvite).drawing(memberLimit)},
+		{"POST", "/api/dms", f.member(f.newDM).drawing(memberLimit)},
 
-		{"POST", "/api/conversations/{conversation}/messages", f.member(f.send)},
+		{"POST", "/api/conversations/{conversation}/messages", f.member(f.send).drawing(messageLimit)},
 		{"GET", "/api/conversations/{conversation}/messages", f.member(f.messages)},
 		{"PUT", "/api/conversations/{conversation}/read", f.member(f.setRead)},
 		{"POST", "/api/conversations/{conversation}/typing", f.member(f.typing)},
@@ -133,61 +154,70 @@ func (f *Face) everyRoute() []route {
 	}
 }
 
-func (f *Face) newRouter(trusted []string) *chi.Mux {
+func (f *Face) newRouter(o Options) *chi.Mux {
 	mux := chi.NewRouter()
-	mux.Use(f.headers, f.observe, f.gate)
-	if len(trusted) > 0 {
-		mux.Use(middleware.ClientIPFromXFF(trusted...))
-	} else {
-		mux.Use(middleware.ClientIPFromRemoteAddr)
-	}
-	mux.NotFound(f.notFound)
-	mux.MethodNotAllowed(f.wrongMethod)
+	mux.Use(f.headers, f.observe, f.gate, clientAddress(o))
+	mux.NotFound(f.nowhere(http.HandlerFunc(f.notFound)))
+	mux.MethodNotAllowed(f.nowhere(http.HandlerFunc(f.wrongMethod)))
 	for _, r := range f.routes {
-		mux.Method(r.method, r.pattern, r.serve)
+		serve := f.atDoor(r.guarded)
+		if r.class.bearer() {
+			serve = f.crossOrigin(serve)
+		}
+		mux.Method(r.method, r.pattern, serve)
+		f.classes[r.method+" "+r.pattern] = r.class
 	}
 	for _, pattern := range []string{"/", "/*"} {
-		mux.Method("GET", pattern, f.handle(f.file))
-		mux.Method("HEAD", pattern, f.handle(f.file))
+		mux.Method("GET", pattern, f.nowhere(f.handle(f.file)))
+		mux.Method("HEAD", pattern, f.nowhere(f.handle(f.file)))
+		mux.Method("OPTIONS", pattern, f.nowhere(f.handle(f.preflight)))
 	}
 	return mux
 }
 
 // anyone guards a route that answers before the place is set up, and asks nobody who they are.
-func (f *Face) anyone(h handler) guarded { return guarded{open, f.crossSite(f.handle(h))} }
+func (f *Face) anyone(h handler) guarded {
+	return guarded{open, f.crossSite(f.handle(h)), &[]limitName{apiLimit, addressUpload}, maxForm}
+}
 
 // stranger guards a route for people who are not signed in.
 func (f *Face) stranger(h handler) guarded {
-	return guarded{public, f.crossSite(f.onceSetUp(f.handle(h)))}
+	return guarded{public, f.crossSite(f.onceSetUp(f.handle(h))), &[]limitName{apiLimit, authLimit, addressUpload}, maxForm}
 }
 
 // listener guards the socket, which asks who one is in its first frame.
-func (f *Face) listener(h handler) guarded { return guarded{socket, f.onceSetUp(f.handle(h))} }
+func (f *Face) listener(h handler) guarded {
+	return guarded{socket, f.onceSetUp(f.handle(h)), &[]limitName{apiLimit, addressUpload, renewLimit}, maxForm}
+}
 
 // member guards a route for people who are signed in. It takes no cookie, so no other site can use it (SECURITY.md S4).
 func (f *Face) member(h callerHandler) guarded {
+	draws := &[]limitName{apiLimit, addressUpload, userLimit, userUpload}
 	return guarded{user, f.onceSetUp(f.handle(func(w http.ResponseWriter, r *http.Request) error {
 		who, err := f.caller(r)
 		if err != nil {
 			return err
 		}
+		if err := f.limits.take(*draws, byUser, bucketKey(who.User), r.ContentLength); err != nil {
+			return err
+		}
 		return h(w, r, who)
-	}))}
+	})), draws, maxBody}
 }
 
 // confirmed guards a route for dangerous changes: it takes a session whose person has shown their password or passkey within the last minutes.
 func (f *Face) confirmed(h callerHandler) guarded {
-	return guarded{fresh, f.member(onceConfirmed(h)).serve}
+	return f.member(onceConfirmed(h)).as(fresh)
 }
 
 // keeper guards a route for the place's admins. That it exists is no secret: it answers members 403.
 func (f *Face) keeper(h callerHandler) guarded {
-	return guarded{admin, f.member(onlyAdmins(h)).serve}
+	return f.member(onlyAdmins(h)).as(admin)
 }
 
 // confirmedKeeper guards a dangerous change that only the place's admins may make.
 func (f *Face) confirmedKeeper(h callerHandler) guarded {
-	return guarded{freshAdmin, f.member(onlyAdmins(onceConfirmed(h))).serve}
+	return f.member(onlyAdmins(onceConfirmed(h))).as(freshAdmin)
 }
 
 func onceConfirmed(h callerHandler) callerHandler {
@@ -218,6 +248,18 @@ func (f *Face) caller(r *http.Request) (wire.Caller, error) {
 // from is where the request came from.
 func (f *Face) from(r *http.Request) wire.From {
 	return wire.From{Address: middleware.GetClientIPAddr(r.Context()), Agent: r.UserAgent(), Known: f.cookie(r, deviceCookie)}
+}
+
+// nowhere guards answers that belong to no route: asking under /api/ for what is not there is asking, too.
+func (f *Face) nowhere(answer http.Handler) http.HandlerFunc {
+	api := f.atDoor(guarded{open, answer, &[]limitName{apiLimit, addressUpload}, maxBody})
+	return func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			api.ServeHTTP(w, r)
+		} else {
+			answer.ServeHTTP(w, r)
+		}
+	}
 }
 
 func (f *Face) onceSetUp(next http.Handler) http.Handler {

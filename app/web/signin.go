@@ -44,7 +44,11 @@ func (f *Face) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := f.mayTry(r); err != nil {
+		return err
+	}
 	grant, err := f.auth.Login(r.Context(), req, f.from(r))
+	f.tried(r, req.Username, err)
 	return f.signIn(w, http.StatusOK, grant, err)
 }
 

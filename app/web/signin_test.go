@@ -76,7 +76,7 @@ func TestAProgramsRefreshTokenIsInTheBody(t *testing.T) {
 	}
 }
 
-// TestAnotherSiteCannotUseTheCookie is the matrix of SECURITY.md S4, and what CrossOriginProtection alone lets through.
+// TestAnotherSiteCannotUseTheCookie is the matrix of SECURITY.md S4 (N29), and what CrossOriginProtection alone lets through.
 func TestAnotherSiteCannotUseTheCookie(t *testing.T) {
 	p := newPlace(t)
 	p.setUp()
@@ -116,6 +116,7 @@ func TestAnotherSiteCannotUseTheCookie(t *testing.T) {
 	}
 }
 
+// N28.
 func TestOnlyJSONIsRead(t *testing.T) {
 	p := newPlace(t)
 	p.setUp()

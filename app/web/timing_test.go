@@ -68,6 +68,7 @@ func expectClosed(t *testing.T, l *listener, code websocket.StatusCode, began ti
 	}
 }
 
+// N44, to the second.
 func TestASilentSocketIsClosedAfterFiveSeconds(t *testing.T) {
 	inBubble(t, func(p *testPlace, root *person) {
 		expectClosed(t, p.connect(), closeSilent, time.Now(), 5*time.Second)

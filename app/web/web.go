@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"time"
 
@@ -21,8 +22,11 @@ type Options struct {
 	Chat           *chat.Chat
 	Assets         fs.FS    // the built web app: index.html and assets/
 	Origin         string   // the place's own address in a browser, as in an Origin header
-	TrustedProxies []string // CIDR prefixes whose X-Forwarded-For is believed
-	Version        string   // of the program
+	TrustedProxies []string // CIDR prefixes whose word about the client's address is believed
+	IPHeader       string   // where they put it: "x-forwarded-for" or "cf-connecting-ip"
+	CORS           CORS
+	Rates          Rates
+	Version        string // of the program
 	Now            func() time.Time
 	Log            *slog.Logger
 }
@@ -34,14 +38,19 @@ type Face struct {
 	origin  origin
 	files   *files
 	sockets *sockets
+	limits  *limits
+	spray   *spray
+	cors    CORS
+	trusted []netip.Prefix
 	version string
 	now     func() time.Time
 	log     *slog.Logger
 	router  *chi.Mux
 	routes  []route
+	classes map[string]class // by method and pattern
 }
 
-// New returns a Face ready to serve. It fails when the assets cannot be read.
+// New returns a Face ready to serve. It fails when the assets cannot be read, and on a trusted proxy that is no prefix.
 func New(o Options) (*Face, error) {
 	own, err := url.Parse(o.Origin)
 	if err != nil {
@@ -51,10 +60,14 @@ func New(o Options) (*Face, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Face{auth: o.Auth, chat: o.Chat, origin: newOrigin(own), files: files, sockets: newSockets(),
-		version: o.Version, now: o.Now, log: o.Log}
+	trusted, err := prefixes(o.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
+	f := &Face{auth: o.Auth, chat: o.Chat, origin: newOrigin(own), files: files, sockets: newSockets(), limits: newLimits(o.Rates, o.Now),
+		spray: newSpray(o.Now, o.Log), cors: o.CORS, trusted: trusted, classes: map[string]class{}, version: o.Version, now: o.Now, log: o.Log}
 	f.routes = f.everyRoute()
-	f.router = f.newRouter(o.TrustedProxies)
+	f.router = f.newRouter(o)
 	return f, nil
 }
 
@@ -69,11 +82,12 @@ const (
 	maxHeader  = 16 << 10        // bytes
 )
 
-// Server returns an http.Server for the face, without an address: the caller listens and serves.
+// Server returns an http.Server for the face, without an address: the caller serves it on what Listener returns.
 func (f *Face) Server() *http.Server {
 	return &http.Server{
 		Handler: f, ReadHeaderTimeout: headerTime, WriteTimeout: answerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
-		ErrorLog: slog.NewLogLogger(quiet{f.log.Handler()}, slog.LevelDebug),
+		ErrorLog:                     slog.NewLogLogger(quiet{f.log.Handler()}, slog.LevelDebug),
+		DisableGeneralOptionsHandler: true, // its answer would carry none of our headers
 	}
 }
 
