@@ -3,10 +3,14 @@ package auth
 import (
 	"database/sql"
 	"path/filepath"
+	"testing"
 
 	"chatalot/app/store"
 	"chatalot/app/wire"
 )
+
+// benchHouse is a place for benchmarks, with its own clock standing still.
+func benchHouse(b *testing.B) *house { return newHouseOf(b, wire.InviteOnly) }
 
 // sql changes the database behind everybody's back.
 func (h *house) sql(query string, args ...any) {
