@@ -117,7 +117,7 @@ func TestANoticeTellsOfADeviceNotSeenBefore(t *testing.T) {
 		t.Errorf("%d notices: a program is always new", n)
 	}
 	acts := h.acts()
-	if last := acts[len(acts)-1]; last.What != wire.ActSignedIn || last.UserName != "gurli" || *last.Actor != *last.User || last.Address != "203.0.113.7" || last.Detail != "Firefox on Linux" {
+	if last := acts[len(acts)-1]; last.What != wire.ActSignedIn || last.UserName != "gurli" || *last.Actor != *last.User || last.Address != "203.0.113.7" || last.Detail != "Firefox on Linux, password" {
 		t.Errorf("%+v", last)
 	}
 }

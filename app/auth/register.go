@@ -37,10 +37,7 @@ func (a *Auth) Register(ctx context.Context, req wire.RegisterRequest, from wire
 		if s, err = a.enrol(tx, &user, req.Transport, from); err != nil {
 			return err
 		}
-		if err := enter(tx, user.ID, hash); err != nil {
-			return err
-		}
-		return auditOwn(tx, wire.ActRegistered, user.ID, agentName(from.Agent), from)
+		return enter(tx, user.ID, hash)
 	})
 	if err != nil {
 		return Grant{}, fmt.Errorf("register: %w", err)
