@@ -31,7 +31,7 @@ func (c *clock) advance(d time.Duration) { c.ms.Add(d.Milliseconds()) }
 // house is a place on a real database, with its own clock.
 type house struct {
 	*Auth
-	t     *testing.T
+	t     testing.TB
 	dir   string
 	clock *clock
 	hub   *live.Hub
@@ -42,7 +42,7 @@ type house struct {
 // newHouse opens a place that nobody has set up.
 func newHouse(t *testing.T) *house { return newHouseOf(t, wire.InviteOnly) }
 
-func newHouseOf(t *testing.T, mode wire.Registration) *house {
+func newHouseOf(t testing.TB, mode wire.Registration) *house {
 	t.Helper()
 	h := &house{t: t, dir: t.TempDir(), clock: new(clock), mode: mode}
 	h.clock.ms.Store(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC).UnixMilli())
@@ -184,7 +184,7 @@ func (h *house) log(kind string) (rows []store.Row) {
 }
 
 // refused fails the test unless err is a *wire.Error with the code.
-func refused(t *testing.T, err error, code wire.Code) {
+func refused(t testing.TB, err error, code wire.Code) {
 	t.Helper()
 	if e, ok := errors.AsType[*wire.Error](err); !ok || e.Code != code {
 		t.Fatalf("got %v, want %s", err, code)

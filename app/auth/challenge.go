@@ -67,9 +67,9 @@ func (e *entrance) admit(tx *store.Tx, user store.User, from wire.From) error {
 	return tx.Audit(wire.AuditEntry{What: wire.ActSignInFailed, User: &user.ID, Detail: "the account is paused", Address: addressText(from)})
 }
 
-// arrive starts a session for somebody who has shown everything that is asked for, unless the account is paused. Their other devices are told when
-// this one is not known from before.
-func (a *Auth) arrive(tx *store.Tx, user store.User, transport wire.Transport, from wire.From) (e entrance, err error) {
+// arrive starts a session for somebody who has shown everything that is asked for, unless the account is paused. by is what they showed, for the audit
+// log. Their other devices are told when this one is not known from before.
+func (a *Auth) arrive(tx *store.Tx, user store.User, by string, transport wire.Transport, from wire.From) (e entrance, err error) {
 	if err := e.admit(tx, user, from); err != nil || e.refused != nil {
 		return e, err
 	}
@@ -82,7 +82,7 @@ func (a *Auth) arrive(tx *store.Tx, user store.User, transport wire.Transport, f
 	if e.hasKeys, err = tx.HasKeys(user.ID); err != nil {
 		return e, err
 	}
-	if err := auditOwn(tx, wire.ActSignedIn, user.ID, agentName(from.Agent), from); err != nil {
+	if err := auditOwn(tx, wire.ActSignedIn, user.ID, e.session.Agent+", "+by, from); err != nil {
 		return e, err
 	}
 	if known && transport == wire.ByCookie {
@@ -122,22 +122,6 @@ func unchanged(tx *store.Tx, was store.User) (store.User, error) {
 	return user, err
 }
 
-// signIn starts a session for somebody who needs no second step, as user was read.
-func (a *Auth) signIn(ctx context.Context, was store.User, transport wire.Transport, from wire.From) (Grant, error) {
-	var e entrance
-	err := a.store.Write(ctx, func(tx *store.Tx) error {
-		user, err := unchanged(tx, was)
-		if err == nil {
-			e, err = a.arrive(tx, user, transport, from)
-		}
-		return err
-	})
-	if err != nil {
-		return Grant{}, err
-	}
-	return a.open(e, from)
-}
-
 // firstStep goes on after a right password, as user was read: to a session, or to a challenge when the account asks for a second step and the device
 // is not trusted.
 func (a *Auth) firstStep(ctx context.Context, was store.User, transport wire.Transport, from wire.From) (Grant, error) {
@@ -157,7 +141,7 @@ func (a *Auth) firstStep(ctx context.Context, was store.User, transport wire.Tra
 		case asks:
 			e.challenge, err = challenge(tx, store.Challenge{User: user.ID, UserEpoch: user.Epoch, Method: store.ByPassword})
 		default:
-			e, err = a.arrive(tx, user, transport, from)
+			e, err = a.arrive(tx, user, "password", transport, from)
 		}
 		return err
 	})
@@ -220,6 +204,14 @@ func (a *Auth) AnswerChallenge(ctx context.Context, req wire.ChallengeRequest, f
 // secondAnswer is a second step as it was typed: exactly one of the two.
 type secondAnswer struct{ code, backup string }
 
+// name is what was typed, for the audit log.
+func (s secondAnswer) name() string {
+	if s.backup != "" {
+		return "backup code"
+	}
+	return "two-step code"
+}
+
 func readSecondStep(code, backup string) (answer secondAnswer, err error) {
 	if (code == "") == (backup == "") {
 		return answer, wire.FailField("code", "Send the code of your authenticator app, or one of your backup codes.")
@@ -268,7 +260,7 @@ func (a *Auth) secondStep(tx *store.Tx, hash [32]byte, answer secondAnswer, req 
 	if err != nil {
 		return e, err
 	}
-	if e, err = a.arrive(tx, user, req.Transport, from); err == nil && req.Trust && e.refused == nil {
+	if e, err = a.arrive(tx, user, c.Method+" and "+answer.name(), req.Transport, from); err == nil && req.Trust && e.refused == nil {
 		err = tx.TrustDevice(user.ID, e.device, tx.Now()+trustedFor.Milliseconds())
 	}
 	return e, err

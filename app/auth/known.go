@@ -51,7 +51,10 @@ func parseMarks(cookie string) (marks []mark) {
 // knows returns which of a person's devices a cookie shows; false when it shows none that these keys made.
 func (k *Keys) knows(cookie string, user wire.UserID) (device [16]byte, ok bool) {
 	for _, m := range parseMarks(cookie) {
-		if want := k.markMAC(user, m.device); m.user == user && hmac.Equal(m.mac[:], want[:]) {
+		if m.user != user {
+			continue
+		}
+		if want := k.markMAC(user, m.device); hmac.Equal(m.mac[:], want[:]) {
 			return m.device, true
 		}
 	}

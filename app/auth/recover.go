@@ -88,7 +88,7 @@ func (a *Auth) recoverWith(tx *store.Tx, g *guess, req wire.RecoverRequest, hash
 	if err := a.recovered(tx, &user, hash, g.from); err != nil {
 		return e, err
 	}
-	return a.arrive(tx, user, req.Transport, g.from)
+	return a.arrive(tx, user, "recovery key", req.Transport, g.from)
 }
 
 // rightProof compares in constant time, and for an account without a recovery key with nothing that anybody has.

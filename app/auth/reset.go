@@ -138,7 +138,7 @@ func (a *Auth) resetWith(tx *store.Tx, hash [32]byte, phc string, transport wire
 	if err := a.resetBy(tx, &user, link, phc, from); err != nil {
 		return e, err
 	}
-	return a.arrive(tx, user, transport, from)
+	return a.arrive(tx, user, "reset link", transport, from)
 }
 
 // resetBy puts the new password of a reset link in force, and uses the link up.

@@ -71,7 +71,7 @@ func (a *Auth) Setup(ctx context.Context, req wire.SetupRequest, from wire.From)
 			return err
 		}
 		tx.OnCommit(func() { a.setUp.Store(true) })
-		return errors.Join(tx.FinishSetup(placeName, a.registration), auditOwn(tx, wire.ActSetUp, user.ID, agentName(from.Agent), from))
+		return tx.FinishSetup(placeName, a.registration)
 	})
 	if err != nil {
 		return Grant{}, fmt.Errorf("set the place up: %w", err)

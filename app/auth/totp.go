@@ -61,7 +61,8 @@ func (k *Keys) seal(plain []byte, bound string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
-	return aead.Seal(random(aead.NonceSize()), nil, plain, []byte(bound)), nil
+	nonce := random(aead.NonceSize())
+	return aead.Seal(nonce, nonce, plain, []byte(bound)), nil
 }
 
 // unseal opens what seal made with the same key and bound.

@@ -69,7 +69,10 @@ func (a *Auth) ConfirmTwoStep(ctx context.Context, c wire.Caller, req wire.TwoSt
 		refused, err = a.confirmTwoStep(tx, c, req.Code, hashes)
 		return err
 	})
-	if err = errors.Join(err, refused); err != nil {
+	if err == nil {
+		err = refused
+	}
+	if err != nil {
 		return out, fmt.Errorf("confirm two-step codes: %w", err)
 	}
 	return wire.BackupCodes{Codes: codes}, nil
