@@ -35,6 +35,7 @@ type house struct {
 	clock *clock
 	hub   *live.Hub
 	mode  wire.Registration
+	admin string // the settings' admin_username
 }
 
 // newHouse opens a place that nobody has set up.
@@ -61,7 +62,7 @@ func (h *house) open(keys *Keys) {
 	}
 	h.hub = live.New()
 	h.Auth, err = New(context.Background(), Options{Store: s, Live: h.hub, Keys: keys, Registration: h.mode, Version: "test",
-		Now: h.clock.now, Log: slog.New(slog.DiscardHandler)})
+		AuditDays: 90, Admin: h.admin, Now: h.clock.now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		h.t.Fatal(err)
 	}
