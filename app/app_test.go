@@ -63,9 +63,9 @@ func run(t *testing.T, args ...string) (status int, out, errs string) {
 var setupLink = regexp.MustCompile(`http://127\.0\.0\.1:\d+/setup#[A-Za-z0-9_-]{43}\b`)
 
 // startPlace serves dir until the returned function is called, which gives the exit status.
-func startPlace(t *testing.T, dir string) (link string, errs *output, stop func() int) {
+func startPlace(t *testing.T, dir string, more ...string) (link string, errs *output, stop func() int) {
 	t.Helper()
-	p, out, errs := program(t, "serve", "--data", dir, "--listen", "127.0.0.1:0")
+	p, out, errs := program(t, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0"}, more...)...)
 	ctx, cancel := context.WithCancel(context.Background())
 	status := make(chan int, 1)
 	go func() { status <- Run(ctx, p) }()

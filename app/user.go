@@ -10,7 +10,6 @@ import (
 
 	"chatalot/app/config"
 	"chatalot/app/server"
-	"chatalot/app/wire"
 )
 
 // user is what the console does to accounts: chatalot user list, unlock NAME, reset NAME, admin NAME; flags stand behind.
@@ -57,11 +56,7 @@ func (p Program) userList(ctx context.Context, c config.Config) error {
 	table := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "SIGN-IN NAME\tROLE\tSTATE\tTWO-STEP\tPASSKEYS\tSINCE")
 	for _, a := range list {
-		if a.State == wire.Deleted {
-			continue
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\n", a.User.Username, a.User.Role, a.State, onOff(a.TwoStep), a.Passkeys,
-			time.UnixMilli(a.CreatedAt).Format(time.DateOnly))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\n", a.Name, a.Role, a.State, onOff(a.TwoStep), a.Passkeys, a.Since.Format(time.DateOnly))
 	}
 	return table.Flush()
 }

@@ -37,6 +37,7 @@ type house struct {
 	hub   *live.Hub
 	mode  wire.Registration
 	lock  Lockout
+	admin string // the settings' admin_username
 }
 
 // newHouse opens a place that nobody has set up.
@@ -63,7 +64,7 @@ func (h *house) open(keys *Keys) {
 	}
 	h.hub = live.New()
 	h.Auth, err = New(context.Background(), Options{Store: s, Live: h.hub, Keys: keys, Registration: h.mode, Lockout: h.lock, Version: "test",
-		Origin: "https://chat.example.org", Now: h.clock.now, Log: slog.New(slog.DiscardHandler)})
+		Origin: "https://chat.example.org", AuditDays: 90, Admin: h.admin, Now: h.clock.now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -49,7 +49,10 @@ func (c *Client) takeUpChannel(ch wire.Channel, ops [][]byte, epoch int64) error
 		return fmt.Errorf("take up channel %s: %w", ch.ID, err)
 	}
 	c.convs[ch.ID] = &Conversation{ID: ch.ID, Channel: &ch}
-	return c.keep()
+	if err := c.keep(); err != nil {
+		return err
+	}
+	return c.heedAbsent(ch)
 }
 
 func (c *Client) takeUpDM(dm wire.DM) error {
@@ -57,7 +60,10 @@ func (c *Client) takeUpDM(dm wire.DM) error {
 		return fmt.Errorf("take up DM %s: %w", dm.ID, err)
 	}
 	c.convs[dm.ID] = &Conversation{ID: dm.ID, DM: &dm}
-	return c.keep()
+	if err := c.keep(); err != nil {
+		return err
+	}
+	return c.heedState(dm.Peer, wire.ConvEpoch{ConversationID: dm.ID, Epoch: dm.Epoch})
 }
 
 // Sync reads one page of the log, waiting up to wait seconds for something to come, applies it and returns the messages in it.
@@ -127,10 +133,37 @@ func (c *Client) applyChange(ctx context.Context, e wire.Event) error {
 		return c.heedAbsent(*e.Channel)
 	case e.ChannelGone != nil && c.convs[*e.ChannelGone.ConversationID] != nil:
 		return c.drop(*e.ChannelGone.ConversationID)
+	case e.User != nil:
+		return c.applyUser(*e.User)
 	case e.DM != nil && c.convs[e.DM.ID] == nil:
 		return c.fetchDM(ctx, e.DM.Peer.ID)
 	}
 	return nil
+}
+
+// applyUser takes the epochs that began because somebody was suspended or came back. Of channels their own event has told.
+func (c *Client) applyUser(u wire.User) error {
+	for _, e := range u.Epochs {
+		if conv := c.convs[e.ConversationID]; conv == nil || conv.DM == nil {
+			continue
+		}
+		if err := c.heedState(u, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// heedState stops sealing a DM to somebody who is suspended or deleted, and begins again when they are back.
+func (c *Client) heedState(u wire.User, e wire.ConvEpoch) error {
+	var absent []wire.UserID
+	if u.State != "" {
+		absent = append(absent, u.ID)
+	}
+	if err := c.core.Absent(e.ConversationID, absent, uint64(e.Epoch)); err != nil {
+		return err
+	}
+	return c.keep()
 }
 
 // heedAbsent stops sealing to those whom the signed chain names and the place has dropped.

@@ -41,10 +41,23 @@ func accountFailure(name string, err error) error {
 	return err
 }
 
-// Accounts lists everybody, by sign-in name.
-func Accounts(ctx context.Context, c config.Config, log *slog.Logger) (list []wire.AdminUser, err error) {
+// Account is somebody as the console lists them. Role and State are words of the protocol: "admin", "suspended".
+type Account struct {
+	Name, Role, State string
+	TwoStep           bool
+	Passkeys          int
+	Since             time.Time
+}
+
+// Accounts lists everybody, by sign-in name, but for those who deleted their account.
+func Accounts(ctx context.Context, c config.Config, log *slog.Logger) (list []Account, err error) {
 	err = besides(ctx, c, log, func(s *store.Store) error {
-		list, err = auth.ListAccounts(ctx, s)
+		people, err := auth.ListAccounts(ctx, s)
+		for _, a := range people {
+			if a.State != wire.Deleted {
+				list = append(list, Account{a.User.Username, string(a.User.Role), string(a.State), a.TwoStep, a.Passkeys, time.UnixMilli(a.CreatedAt)})
+			}
+		}
 		return err
 	})
 	return list, err

@@ -177,6 +177,11 @@ func (w *world) requests() map[string][]request {
 		"GET /api/prekeys":        ask,
 		"POST /api/prekeys/claim": one(fixed(wire.ClaimPrekeys{Devices: []wire.DeviceAddress{{UserID: target.in.User.ID, DeviceID: target.device}}})),
 
+		"GET /api/admin/overview": ask, "GET /api/admin/users": ask, "GET /api/admin/invites": ask, "GET /api/admin/audit": ask,
+		"PATCH /api/admin/users/{user}":      one(fixed(wire.AdminUserChange{State: wire.Suspended})),
+		"PATCH /api/admin/place":             one(fixed(wire.PlaceChange{Registration: wire.Open})),
+		"DELETE /api/admin/invites/{invite}": ask,
+
 		"GET /api/state": ask, "POST /api/communities": one(named),
 		"PATCH /api/communities/{community}": one(named), "DELETE /api/communities/{community}": ask,
 		"GET /api/communities/{community}/members":           ask,

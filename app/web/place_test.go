@@ -115,7 +115,7 @@ func (p *testPlace) open(assets fstest.MapFS, edit []func(*Options)) {
 	keys, err := auth.OpenKeys(ctx, filepath.Join(p.dir, "secrets"), p.store)
 	check(p.t, err)
 	hub := live.New()
-	who, err := auth.New(ctx, auth.Options{Store: p.store, Live: hub, Keys: keys, Registration: wire.InviteOnly, Version: "test", Origin: p.origin, Now: p.now, Log: log})
+	who, err := auth.New(ctx, auth.Options{Store: p.store, Live: hub, Keys: keys, Registration: wire.InviteOnly, Version: "test", AuditDays: 90, Origin: p.origin, Now: p.now, Log: log})
 	check(p.t, err)
 	rules := chat.New(chat.Options{Store: p.store, Live: hub, Version: "test", Now: p.now, Log: log})
 	options := Options{Auth: who, Chat: rules, Assets: assets, Origin: p.origin, TrustedProxies: []string{"127.0.0.0/8"}, IPHeader: forwardedFor,
