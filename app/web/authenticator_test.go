@@ -181,8 +181,28 @@ func (p *testPlace) put(query string, user wire.UserID) {
 	check(p.t, err)
 }
 
+// present fails the test when one of the canaries stands in no file of the place: absent would see nothing then.
+func (p *testPlace) present(canaries ...[]byte) {
+	p.t.Helper()
+	for _, canary := range canaries {
+		if len(p.found(canary)) == 0 {
+			p.t.Errorf("%q stands nowhere", canary)
+		}
+	}
+}
+
 // absent fails the test when any of the canaries stands in a file of the place, as it is or spelled in base64.
 func (p *testPlace) absent(canaries ...[]byte) {
+	p.t.Helper()
+	for _, canary := range canaries {
+		if files := p.found(canary); len(files) > 0 {
+			p.t.Errorf("%q stands in %v", canary, files)
+		}
+	}
+}
+
+// found are the files of the database that hold a canary.
+func (p *testPlace) found(canary []byte) (in []string) {
 	p.t.Helper()
 	files, err := filepath.Glob(filepath.Join(p.dir, "chatalot.db*"))
 	check(p.t, err)
@@ -192,12 +212,11 @@ func (p *testPlace) absent(canaries ...[]byte) {
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		check(p.t, err)
-		for _, canary := range canaries {
-			for _, spelled := range [][]byte{canary, []byte(unpadded(canary)), []byte(base64.StdEncoding.EncodeToString(canary))} {
-				if bytes.Contains(text, spelled) {
-					p.t.Errorf("%q stands in %s", canary, filepath.Base(file))
-				}
+		for _, spelled := range [][]byte{canary, []byte(unpadded(canary)), []byte(base64.StdEncoding.EncodeToString(canary))} {
+			if bytes.Contains(text, spelled) {
+				in = append(in, filepath.Base(file))
 			}
 		}
 	}
+	return in
 }

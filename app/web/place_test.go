@@ -36,6 +36,7 @@ type testPlace struct {
 	origin string // of the face; requests go to url with its host
 	url    string
 	face   *Face
+	auth   *auth.Auth
 	store  *store.Store
 	net    *http.Transport
 	ahead  atomic.Int64 // ns that the place's clock runs ahead of time.Now
@@ -116,6 +117,7 @@ func (p *testPlace) open(assets fstest.MapFS) {
 	hub := live.New()
 	who, err := auth.New(ctx, auth.Options{Store: p.store, Live: hub, Keys: keys, Registration: wire.InviteOnly, Version: "test", Origin: p.origin, Now: p.now, Log: log})
 	check(p.t, err)
+	p.auth = who
 	rules := chat.New(chat.Options{Store: p.store, Live: hub, Version: "test", Now: p.now, Log: log})
 	p.face, err = New(Options{Auth: who, Chat: rules, Assets: assets, Origin: p.origin, TrustedProxies: []string{"127.0.0.0/8"}, Version: "test", Now: p.now, Log: log})
 	check(p.t, err)
