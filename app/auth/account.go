@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"chatalot/app/live"
 	"chatalot/app/store"
 	"chatalot/app/wire"
 )
@@ -22,17 +21,10 @@ func (a *Auth) DeleteMe(ctx context.Context, c wire.Caller, depart func(*store.T
 		if err := notLastAdmin(tx, user); err != nil {
 			return err
 		}
-		if err := a.Unlock(tx, user.Username); err != nil {
-			return err
-		}
-		if err := a.endOthers(tx, c, nil); err != nil {
-			return err
-		}
-		left, err := tx.DeleteUser(user.ID)
+		left, err := a.erase(tx, user)
 		if err != nil {
 			return err
 		}
-		tx.OnCommit(func() { a.live.KickUser(user.ID, live.CodeExpired) })
 		return errors.Join(depart(tx, left.Wire()), auditOwn(tx, wire.ActAccountDeleted, user.ID, "", c.From))
 	})
 	if err != nil {
@@ -40,6 +32,23 @@ func (a *Auth) DeleteMe(ctx context.Context, c wire.Caller, depart func(*store.T
 	}
 	a.store.Scrub(ctx)
 	return nil
+}
+
+// erase ends whatever a person could still come in by, and leaves of the account what others need.
+func (a *Auth) erase(tx *store.Tx, user store.User) (left store.User, err error) {
+	sessions, err := tx.SessionsOf(user.ID)
+	if err != nil {
+		return left, err
+	}
+	for _, s := range sessions {
+		if err := a.end(tx, s.ID); err != nil {
+			return left, err
+		}
+	}
+	if err := a.Unlock(tx, user.Username); err != nil {
+		return left, err
+	}
+	return tx.DeleteUser(user.ID)
 }
 
 func notLastAdmin(tx *store.Tx, user store.User) error {

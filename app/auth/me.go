@@ -40,7 +40,7 @@ func (a *Auth) ChangeMe(ctx context.Context, c wire.Caller, req wire.MeChange) (
 		return tellOfUser(tx, out)
 	})
 	if err != nil {
-		return wire.User{}, fmt.Errorf("change an account: %w", err)
+		return wire.User{}, fmt.Errorf("change an account: %w", missing(err))
 	}
 	return out, nil
 }

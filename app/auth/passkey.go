@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/url"
 
@@ -95,9 +94,6 @@ func (k keyholder) WebAuthnName() string                       { return k.user.U
 func (k keyholder) WebAuthnDisplayName() string                { return k.user.DisplayName }
 func (k keyholder) WebAuthnCredentials() []webauthn.Credential { return k.credentials }
 
-// LogValue keeps everything but the id out of logs.
-func (k keyholder) LogValue() slog.Value { return k.user.LogValue() }
-
 // PasskeyOptions begins an assertion: to sign in, or to confirm. It asks for any passkey of this place, so it tells nothing about anybody,
 // and keeps nothing.
 func (a *Auth) PasskeyOptions() (wire.PasskeyOptions, error) {
@@ -140,7 +136,7 @@ func (a *Auth) readAssertion(ctx context.Context, in wire.PasskeyAssertion, from
 	}
 	owner := keyholder{shown.user, []webauthn.Credential{credential}}
 	find := func([]byte, []byte) (webauthn.User, error) { return owner, nil }
-	used, err := a.passkeys.rp.ValidateDiscoverableLogin(find, a.session(c), parsed)
+	used, err := a.passkeys.rp.ValidateDiscoverableLogin(find, a.asked(c), parsed)
 	if err != nil || !a.passkeys.ceremonies.use(c, a.now().UnixMilli()) {
 		return shown, badPasskey()
 	}
@@ -168,8 +164,8 @@ func parseAssertion(in wire.PasskeyAssertion) (*protocol.ParsedCredentialAsserti
 	}.Parse()
 }
 
-// session is what the library wants to know of a ceremony.
-func (a *Auth) session(c ceremony) webauthn.SessionData {
+// asked is what the library wants to know of a ceremony.
+func (a *Auth) asked(c ceremony) webauthn.SessionData {
 	s := webauthn.SessionData{Challenge: tokenText.EncodeToString(c.challenge[:]), RelyingPartyID: a.passkeys.rp.Config.RPID,
 		UserVerification: protocol.VerificationRequired, CredParams: algorithms}
 	if c.purpose == toCreate {
@@ -372,7 +368,7 @@ func (a *Auth) readNewPasskey(c wire.Caller, req wire.NewPasskey) (string, error
 		return "", badPasskey()
 	}
 	owner := keyholder{user: store.User{ID: c.User}}
-	credential, err := a.passkeys.rp.CreateCredential(owner, a.session(made), parsed)
+	credential, err := a.passkeys.rp.CreateCredential(owner, a.asked(made), parsed)
 	if err != nil || !bytes.Equal(credential.ID, req.ID) || !a.passkeys.ceremonies.use(made, a.now().UnixMilli()) {
 		return "", badPasskey()
 	}

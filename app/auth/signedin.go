@@ -48,7 +48,7 @@ func (a *Auth) EndOtherSessions(ctx context.Context, c wire.Caller) error {
 		if _, err := a.stillHere(tx, c); err != nil {
 			return err
 		}
-		return a.endOthers(tx, c, &c.Session)
+		return a.endOthers(tx, c)
 	})
 	if err != nil {
 		return fmt.Errorf("end the other sessions: %w", err)
@@ -56,20 +56,16 @@ func (a *Auth) EndOtherSessions(ctx context.Context, c wire.Caller) error {
 	return nil
 }
 
-// endOthers ends every session of the caller but one, nil for none.
-func (a *Auth) endOthers(tx *store.Tx, c wire.Caller, but *wire.SessionID) error {
+func (a *Auth) endOthers(tx *store.Tx, c wire.Caller) error {
 	list, err := tx.SessionsOf(c.User)
 	if err != nil {
 		return err
 	}
 	for _, s := range list {
-		if but != nil && s.ID == *but {
+		if s.ID == c.Session {
 			continue
 		}
-		if err := a.end(tx, s.ID); err != nil {
-			return err
-		}
-		if err := auditOwn(tx, wire.ActSessionEnded, c.User, s.Agent, c.From); err != nil {
+		if err := errors.Join(a.end(tx, s.ID), auditOwn(tx, wire.ActSessionEnded, c.User, s.Agent, c.From)); err != nil {
 			return err
 		}
 	}

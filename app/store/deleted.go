@@ -59,7 +59,6 @@ func (tx *Tx) DeleteUser(id wire.UserID) (left User, err error) {
 		"DELETE FROM prekey_claim WHERE user_id = ?1 OR device_id IN (SELECT id FROM device WHERE user_id = ?1)",
 		"DELETE FROM device WHERE user_id = ? AND identity IS NULL",
 		"UPDATE device SET name = '', active = 0, last_seen = created_at WHERE user_id = ?",
-		"DELETE FROM log WHERE user_id = ?",
 	} {
 		if _, err := tx.exec(q, id[:]); err != nil {
 			return left, err
@@ -68,22 +67,36 @@ func (tx *Tx) DeleteUser(id wire.UserID) (left User, err error) {
 	return left, tx.forgetNames(left)
 }
 
-// forgetNames puts a deleted person's present names in the place of the earlier ones, wherever a row keeps a copy. The rows themselves stay:
-// devices that come back late read the log without a gap.
+// forgetNames puts a deleted person's present names in the place of the earlier ones, wherever a row keeps a copy. What was for this person
+// alone goes; the other rows stay, so that devices that come back late read the log without a gap.
 func (tx *Tx) forgetNames(left User) error {
-	for _, q := range []string{
-		"UPDATE log SET body = json_set(body, '$.username', ?2, '$.display_name', ?3) WHERE kind = 'user' AND json_extract(body, '$.id') = ?1",
-		"UPDATE log SET body = json_set(body, '$.user.username', ?2, '$.user.display_name', ?3) WHERE kind = 'community_member' AND json_extract(body, '$.user.id') = ?1",
-		"UPDATE log SET body = json_set(body, '$.peer.username', ?2, '$.peer.display_name', ?3) WHERE kind = 'dm' AND json_extract(body, '$.peer.id') = ?1",
-	} {
-		if _, err := tx.exec(q, left.ID.String(), left.Username, left.DisplayName); err != nil {
-			return err
-		}
-	}
 	for _, q := range []string{"UPDATE audit SET actor_name = ? WHERE actor = ?", "UPDATE audit SET user_name = ? WHERE user_id = ?"} {
 		if _, err := tx.exec(q, left.Username, left.ID[:]); err != nil {
 			return err
 		}
 	}
+	rows, err := many(tx, scanRow, `SELECT seq, at, kind, conversation_id, community_id, user_id, body FROM log WHERE user_id = ?
+		OR kind IN ('user', 'community_member', 'dm') AND instr(body, ?)`, left.ID[:], left.ID.String())
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if err := tx.forgetNamesIn(r, left); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+func (tx *Tx) forgetNamesIn(r Row, left User) error {
+	if r.User == left.ID {
+		return tx.execOne("DELETE FROM log WHERE seq = ?", r.Seq)
+	}
+	at, ok := map[string]string{"user": "$", "community_member": "$.user", "dm": "$.peer"}[r.Kind]
+	if !ok {
+		return nil
+	}
+	_, err := tx.exec(`UPDATE log SET body = json_set(body, ?1 || '.username', ?2, ?1 || '.display_name', ?3)
+		WHERE seq = ?4 AND json_extract(body, ?1 || '.id') = ?5`, at, left.Username, left.DisplayName, r.Seq, left.ID.String())
+	return err
 }

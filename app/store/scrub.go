@@ -2,9 +2,12 @@ package store
 
 import "context"
 
+// scrubTime is far shorter than the writer itself waits for its lock.
+const scrubTime = "PRAGMA busy_timeout = 1000" // ms
+
 // Scrub writes the WAL back into the file and empties it, so that what earlier writes removed stands in neither of them: SQLite itself overwrites
-// only what is in the file (secure_delete), and the WAL keeps older pages until it is used anew. It waits for readers under way, a few seconds at
-// most; when one goes on longer, the regular checkpoints do the same later.
+// only what is in the file (secure_delete), and the WAL keeps older pages until it is used anew. Writes wait meanwhile, so it gives readers under way
+// scrubTime to end; when one goes on longer, the WAL is overwritten in the course of time.
 func (s *Store) Scrub(ctx context.Context) {
 	busy, err := s.truncateWAL(ctx)
 	switch {
@@ -21,6 +24,9 @@ func (s *Store) truncateWAL(ctx context.Context) (busy bool, err error) {
 		return false, err
 	}
 	defer c.close()
+	if err := c.script(ctx, scrubTime); err != nil {
+		return false, err
+	}
 	var pages, done int64
 	err = c.c.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &done)
 	return busy, err

@@ -2,10 +2,8 @@ package web
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -18,26 +16,6 @@ import (
 	"chatalot/app/wire/signed"
 )
 
-// confirmed starts the place again with sessions whose people have just confirmed their password.
-func (p *testPlace) confirmed(people ...*person) *testPlace {
-	p.t.Helper()
-	for _, q := range people {
-		who, _, err := p.face.auth.Authenticate(q.in.AccessToken)
-		check(p.t, err)
-		check(p.t, p.store.Write(context.Background(), func(tx *store.Tx) error {
-			s, err := tx.Session(who.Session)
-			s.FreshUntil = p.now().Add(5 * time.Minute).UnixMilli()
-			return errors.Join(err, tx.EndSession(s.ID), tx.CreateSession(s))
-		}))
-	}
-	p.close()
-	again := openPlace(p.t, p.dir, "", builtApp())
-	for _, q := range people {
-		q.place = again
-	}
-	return again
-}
-
 func (q *person) changes(to *person, req wire.AdminUserChange) wire.AdminUser {
 	q.place.t.Helper()
 	return into[wire.AdminUser](q.place.t, q.call("PATCH", "/api/admin/users/"+to.in.User.ID.String(), req))
@@ -48,7 +26,7 @@ func (q *person) byCookie() *http.Cookie {
 	q.place.t.Helper()
 	got := q.place.call("POST", "/api/auth/login", "", wire.LoginRequest{Username: q.name, Password: testPassword, Transport: wire.ByCookie})
 	res := http.Response{Header: got.header}
-	i := slices.IndexFunc(res.Cookies(), func(c *http.Cookie) bool { return c.Name == q.place.face.cookieName() })
+	i := slices.IndexFunc(res.Cookies(), func(c *http.Cookie) bool { return c.Name == q.place.face.cookieName(refreshCookie) })
 	if i < 0 {
 		q.place.t.Fatalf("no cookie: %d %s", got.status, got.body)
 	}
@@ -61,7 +39,7 @@ func TestASuspendedPersonIsOutAtOnce(t *testing.T) {
 	root := p.setUp().withDevice()
 	home := into[wire.State](t, root.call("GET", "/api/state", nil)).Communities[0].ID
 	ann, bob := p.join("ann", root, home).withDevice(), p.join("bob", root, home).withDevice()
-	p = p.confirmed(root, ann, bob)
+	p.confirmed(root, ann, bob)
 
 	cookie, token := ann.byCookie(), ann.in.AccessToken
 	socket, _ := ann.listen(nil)
@@ -146,7 +124,7 @@ func TestMembersAreRefusedEveryAdminRoute(t *testing.T) {
 	ann := p.join("ann", root, into[wire.State](t, root.call("GET", "/api/state", nil)).Communities[0].ID)
 	into[wire.Community](t, ann.call("POST", "/api/communities", wire.Named{Name: "Her own"}))
 	check(t, p.store.Write(t.Context(), func(tx *store.Tx) error { return tx.Audit(wire.AuditEntry{What: wire.ActSetUp}) }))
-	p = p.confirmed(root, ann)
+	p.confirmed(root, ann)
 	asked := 0
 	for _, r := range p.face.routes {
 		if !strings.HasPrefix(r.pattern, "/api/admin/") {
@@ -173,7 +151,7 @@ func TestWhoIsDemotedIsRefusedAtOnce(t *testing.T) {
 	p := newPlace(t)
 	root := p.setUp()
 	ann := p.join("ann", root, into[wire.State](t, root.call("GET", "/api/state", nil)).Communities[0].ID)
-	p = p.confirmed(root, ann)
+	p.confirmed(root, ann)
 	root.changes(ann, wire.AdminUserChange{Role: wire.PlaceAdmin})
 	into[wire.Overview](t, ann.call("GET", "/api/admin/overview", nil))
 	root.changes(ann, wire.AdminUserChange{Role: wire.PlaceMember})
@@ -194,7 +172,7 @@ func TestDangerousAdminActsAskForThePasswordFirst(t *testing.T) {
 			t.Errorf("%s: %d %s", path, got.status, got.body)
 		}
 	}
-	p = p.confirmed(root)
+	p.confirmed(root)
 	into[wire.AdminUser](t, root.call("PATCH", "/api/admin/users/"+root.in.User.ID.String(), wire.AdminUserChange{Unlock: true}))
 	into[wire.Place](t, root.call("PATCH", "/api/admin/place", wire.PlaceChange{Registration: wire.Open}))
 	if place := into[wire.Place](t, p.call("GET", "/api/place", "", nil)); place.Registration != wire.Open {
@@ -236,7 +214,7 @@ func TestNoAdminAnswerTellsASecret(t *testing.T) {
 	dm := into[wire.DM](t, ann.call("POST", "/api/dms", wire.NewDM{UserID: root.in.User.ID}))
 	into[wire.Message](t, ann.call("POST", "/api/conversations/"+dm.ID.String()+"/messages",
 		wire.NewMessage{MessageID: wire.MsgID{1}, Epoch: dm.Epoch, Ciphertext: []byte("canary ciphertext")}))
-	p = p.confirmed(root, ann)
+	p.confirmed(root, ann)
 
 	secrets := map[string]string{"password": testPassword, "access token": ann.in.AccessToken, "refresh token": ann.in.RefreshToken, "own refresh token": root.in.RefreshToken,
 		"invitation": invite.Token, "ciphertext": "canary ciphertext", "vault": "sealed", "device name": `"Test"`, "device key": string(ann.manifest.Devices[0].Ed25519[:])}
@@ -280,7 +258,7 @@ func TestSuspensionIsToldInTheOneOrderOfTheLog(t *testing.T) {
 	slices.SortFunc(op.Targets, func(a, b signed.Target) int { return bytes.Compare(a.User[:], b.User[:]) })
 	check(t, op.Sign(ann.key))
 	into[wire.Channel](t, ann.call("POST", "/api/groups/"+state.Groups[0].ID.String()+"/channels", wire.NewChannel{Name: "quiet", Op: op.Encode()}))
-	p = p.confirmed(root, ann, bob)
+	p.confirmed(root, ann, bob)
 	before := into[wire.State](t, ann.call("GET", "/api/state", nil))
 	root.changes(bob, wire.AdminUserChange{State: wire.Suspended})
 	page := into[wire.SyncPage](t, ann.call("GET", fmt.Sprintf("/api/sync?after=%d&limit=500", before.Cursor), nil))

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"chatalot/app/store"
 	"chatalot/app/wire"
 	"chatalot/app/wire/signed"
 )
@@ -26,11 +27,14 @@ type world struct {
 	open    *signed.Op // the create operation of the public one
 	dm      wire.DM    // of "target" and "channel admin"
 	invite  wire.Invite
-	expired string // an access token
+	expired string         // an access token
+	session wire.SessionID // of "target"
+	passkey []byte         // likewise
 }
 
 // The kinds of callers, from nobody to everybody's host. Nobody but the first three is without a valid token.
-var callers = []string{"stranger", "garbage", "expired", "outsider", "removed", "member", "channel admin", "community admin", "owner", "place admin"}
+var callers = []string{"stranger", "garbage", "expired", "outsider", "removed", "member", "channel admin", "community admin", "owner", "place admin",
+	"member who has confirmed", "admin who has confirmed"}
 
 // newWorld builds a community "Club" that the place's admin is not part of. Its private channel belongs to "channel admin" and has "member" and
 // "target" in it; "removed" was in both and is in neither any more.
@@ -79,10 +83,24 @@ func (w *world) rest(owner *person) {
 	}
 	w.dm = into[wire.DM](t, w.people["target"].call("POST", "/api/dms", wire.NewDM{UserID: w.people["channel admin"].in.User.ID}))
 	w.invite = into[wire.Invite](t, owner.call("POST", "/api/invites", wire.NewInvite{CommunityID: w.club.ID, Uses: 9, ExpiresIn: 86400}))
+	w.guard()
 	w.expired = w.people["member"].in.AccessToken
 	w.ahead.Store(int64(20 * time.Minute))
 	for _, q := range w.people {
 		q.renew()
+	}
+}
+
+// guard gives "target" a passkey, and "member" and "place admin" a second session each that has confirmed and stays so.
+func (w *world) guard() {
+	w.passkey = w.people["target"].enrols("Theirs").id
+	w.session = w.people["target"].current()
+	for as, name := range map[string]string{"member who has confirmed": "member", "admin who has confirmed": "place admin"} {
+		q := *w.people[name]
+		q.in = w.people[name].again().in
+		w.people[as] = &q
+		session := q.current()
+		check(w.t, w.store.Write(w.t.Context(), func(tx *store.Tx) error { return tx.ConfirmSession(session, w.now().Add(24*time.Hour).UnixMilli()) }))
 	}
 }
 
@@ -96,7 +114,7 @@ func (w *world) at(pattern string) string {
 		target = q.in.User.ID.String()
 	}
 	return strings.NewReplacer("{community}", w.club.ID.String(), "{group}", w.group.ID.String(), "{conversation}", conv, "{user}", target,
-		"{invite}", w.invite.ID.String()).Replace(pattern)
+		"{invite}", w.invite.ID.String(), "{session}", w.session.String(), "{passkey}", unpadded(w.passkey)).Replace(pattern)
 }
 
 func (w *world) token(caller string) string {
@@ -150,13 +168,25 @@ func (w *world) requests() map[string][]request {
 			{note: "no invitation", body: fixed(wire.RegisterRequest{Username: "eve", DisplayName: "Eve", Password: testPassword, Transport: wire.ByBody})},
 			{note: "wrong invitation", body: fixed(wire.RegisterRequest{Username: "eve", DisplayName: "Eve", Password: testPassword, Invite: "00000000000000000000000000", Transport: wire.ByBody})},
 		},
-		"POST /api/auth/login":         one(fixed(wire.LoginRequest{Username: "owner", Password: "wrong", Transport: wire.ByBody})),
-		"POST /api/auth/challenge":     one(fixed(wire.ChallengeRequest{Challenge: "garbage", Code: "123456", Transport: wire.ByBody})),
-		"POST /api/auth/recover":       one(fixed(wire.RecoverRequest{Username: "owner", Proof: make(wire.Bytes, 32), Password: otherPassword, Transport: wire.ByBody})),
-		"POST /api/auth/reset/preview": one(fixed(wire.ResetToken{Token: "garbage"})),
-		"POST /api/auth/reset":         one(fixed(wire.ResetRequest{Token: "garbage", Password: otherPassword, Transport: wire.ByBody})),
-		"POST /api/auth/refresh":       one(fixed(wire.RefreshRequest{RefreshToken: "garbage", Transport: wire.ByBody})),
-		"POST /api/auth/logout":        ask,
+		"POST /api/auth/login":           one(fixed(wire.LoginRequest{Username: "owner", Password: "wrong", Transport: wire.ByBody})),
+		"POST /api/auth/challenge":       one(fixed(wire.ChallengeRequest{Challenge: "garbage", Code: "123456", Transport: wire.ByBody})),
+		"POST /api/auth/recover":         one(fixed(wire.RecoverRequest{Username: "owner", Proof: make(wire.Bytes, 32), Password: otherPassword, Transport: wire.ByBody})),
+		"POST /api/auth/reset/preview":   one(fixed(wire.ResetToken{Token: "garbage"})),
+		"POST /api/auth/reset":           one(fixed(wire.ResetRequest{Token: "garbage", Password: otherPassword, Transport: wire.ByBody})),
+		"POST /api/auth/refresh":         one(fixed(wire.RefreshRequest{RefreshToken: "garbage", Transport: wire.ByBody})),
+		"POST /api/auth/logout":          ask,
+		"POST /api/auth/passkey/options": ask,
+		"POST /api/auth/passkey":         one(fixed(wire.PasskeyLogin{Transport: wire.ByBody})),
+
+		"POST /api/me/confirm": {
+			{note: "wrong password", body: fixed(wire.Confirmation{Password: "wrong"})},
+			{note: "wrong passkey", body: fixed(wire.Confirmation{Passkey: &wire.PasskeyAssertion{}})},
+		},
+		"GET /api/me/security": ask, "DELETE /api/me": ask,
+		"POST /api/me/passkeys/options":    ask,
+		"POST /api/me/passkeys":            one(fixed(wire.NewPasskey{Name: "Mine", Transports: []string{}})),
+		"PATCH /api/me/passkeys/{passkey}": one(named), "DELETE /api/me/passkeys/{passkey}": ask,
+		"GET /api/sessions": ask, "DELETE /api/sessions/{session}": ask, "DELETE /api/sessions": ask,
 
 		"GET /api/me": ask, "PATCH /api/me": one(fixed(wire.MeChange{DisplayName: "Me"})),
 		"PUT /api/me/presence":  one(fixed(wire.SetPresence{Presence: wire.Away})),
@@ -185,7 +215,7 @@ func (w *world) requests() map[string][]request {
 		"GET /api/state": ask, "POST /api/communities": one(named),
 		"PATCH /api/communities/{community}": one(named), "DELETE /api/communities/{community}": ask,
 		"GET /api/communities/{community}/members":           ask,
-		"PATCH /api/communities/{community}/members/{user}":  one(fixed(wire.RoleChange{Role: wire.Admin})),
+		"PATCH /api/communities/{community}/members/{user}":  {{note: "admin", body: fixed(wire.RoleChange{Role: wire.Admin})}, {note: "owner", body: fixed(wire.RoleChange{Role: wire.Owner})}},
 		"DELETE /api/communities/{community}/members/{user}": {{note: "another"}, {note: "the owner", path: w.at("/api/communities/{community}/members/") + w.people["owner"].in.User.ID.String()}},
 		"POST /api/communities/{community}/groups":           one(named),
 		"PATCH /api/groups/{group}":                          one(named), "DELETE /api/groups/{group}": ask,
@@ -243,7 +273,7 @@ func TestPermissions(t *testing.T) {
 				got := w.ask(r, asked, caller)
 				result := strings.TrimSpace(fmt.Sprintf("%d %s", got.status, got.code()))
 				answers[result] = append(answers[result], caller)
-				if r.class == user && strings.Contains("stranger garbage expired", caller) && got.status != http.StatusUnauthorized {
+				if r.class != open && r.class != public && r.class != socket && strings.Contains("stranger garbage expired", caller) && got.status != http.StatusUnauthorized {
 					t.Errorf("%s as %s: %d", name, caller, got.status)
 				}
 				if r.method != "GET" && got.status < 300 {

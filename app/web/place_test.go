@@ -37,6 +37,7 @@ type testPlace struct {
 	origin string // of the face; requests go to url with its host
 	url    string
 	face   *Face
+	auth   *auth.Auth
 	store  *store.Store
 	net    *http.Transport
 	ahead  atomic.Int64 // ns that the place's clock runs ahead of time.Now
@@ -117,6 +118,7 @@ func (p *testPlace) open(assets fstest.MapFS, edit []func(*Options)) {
 	hub := live.New()
 	who, err := auth.New(ctx, auth.Options{Store: p.store, Live: hub, Keys: keys, Registration: wire.InviteOnly, Version: "test", AuditDays: 90, Origin: p.origin, Now: p.now, Log: log})
 	check(p.t, err)
+	p.auth = who
 	rules := chat.New(chat.Options{Store: p.store, Live: hub, Version: "test", Now: p.now, Log: log})
 	options := Options{Auth: who, Chat: rules, Assets: assets, Origin: p.origin, TrustedProxies: []string{"127.0.0.0/8"}, IPHeader: forwardedFor,
 		Rates: generous, Version: "test", Now: p.now, Log: log}
@@ -320,4 +322,12 @@ func (q *person) nextOp(prev *signed.Op, kind signed.OpType, targets ...signed.T
 		Created: uint64(q.place.now().UnixMilli()), Type: kind, Targets: targets}
 	check(q.place.t, op.Sign(q.key))
 	return op
+}
+
+// confirmed has these people show their password, so that dangerous changes are allowed to their sessions.
+func (p *testPlace) confirmed(people ...*person) {
+	p.t.Helper()
+	for _, q := range people {
+		into[wire.Confirmed](p.t, q.call("POST", "/api/me/confirm", wire.Confirmation{Password: testPassword}))
+	}
 }

@@ -1,9 +1,7 @@
 package web
 
 import (
-	"database/sql"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,24 +10,6 @@ import (
 
 	"chatalot/app/wire"
 )
-
-// confirmed is the place after a restart, with the sessions of these people just confirmed.
-func (p *testPlace) confirmed(people ...*person) {
-	p.t.Helper()
-	p.close()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(p.dir, "chatalot.db"))
-	check(p.t, err)
-	for _, q := range people {
-		_, err = db.Exec("UPDATE session SET fresh_until = ? WHERE user_id = ?", p.now().Add(5*time.Minute).UnixMilli(), q.in.User.ID[:])
-		check(p.t, err)
-	}
-	check(p.t, db.Close())
-	next := openPlace(p.t, p.dir, "", builtApp())
-	next.ahead.Store(p.ahead.Load())
-	for _, q := range people {
-		q.place = next
-	}
-}
 
 // code is what an authenticator app with the secret shows.
 func (q *person) code(secret string) string {
