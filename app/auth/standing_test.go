@@ -83,10 +83,6 @@ func TestEverythingASuspendedPersonHoldsIsDead(t *testing.T) {
 	h.write(func(tx *store.Tx) error { return tx.SetCommunityRole(h.community(), id, wire.Admin) })
 	own := h.invite(h.caller(arne), 5)
 	second := h.login("arne")
-	link, err := IssueResetLink(t.Context(), h.store, "arne", false)
-	if err != nil || link.Empty() {
-		t.Fatal(err)
-	}
 	out := h.change(gurli, id, wire.AdminUserChange{State: wire.Suspended})
 	if out.State != wire.Suspended || out.User.State != wire.Suspended || out.Sessions != 0 || out.LastSeen != 0 {
 		t.Errorf("%+v", out)
@@ -98,9 +94,17 @@ func TestEverythingASuspendedPersonHoldsIsDead(t *testing.T) {
 		refused(t, err, wire.SessionEnded)
 	}
 	refused(t, h.loginAs("arne", goodPassword), wire.AccountPaused)
-	_, err = h.PreviewInvite(t.Context(), wire.InviteToken{Token: own.Token})
+	_, err := h.PreviewInvite(t.Context(), wire.InviteToken{Token: own.Token})
 	refused(t, err, wire.InviteGone)
 	h.entry("user_suspended gurli>arne invitations withdrawn: 1")
+	h.read(func(tx *store.Tx) error { // two locks: either alone would do
+		sessions, err := tx.SessionsOf(id)
+		user, err2 := tx.User(id)
+		if len(sessions) != 0 || user.Epoch != 2 {
+			t.Errorf("%d sessions, epoch %d", len(sessions), user.Epoch)
+		}
+		return errors.Join(err, err2)
+	})
 	h.reopen(testKeys(t, 1)) // and stays dead
 	_, _, err = h.Authenticate(second.Answer.AccessToken)
 	refused(t, err, wire.SessionEnded)
