@@ -312,7 +312,7 @@ func TestTheConsoleActsOnAccounts(t *testing.T) {
 	if last := notices[len(notices)-1]; last.User != id || string(last.Body) != `{"what":"reset_link_made"}` {
 		t.Errorf("told %s", last.Body)
 	}
-	for _, want := range []string{"user_unlocked >arne", "role_changed >arne is an admin now", "reset_link_made >arne two-step codes too"} {
+	for _, want := range []string{"user_unlocked >arne", "role_changed >arne is an admin now", "reset_link_made >arne switches two-step codes off"} {
 		h.entry(want)
 	}
 	h.change(h.caller(g), id, wire.AdminUserChange{State: wire.Suspended})

@@ -24,7 +24,7 @@ func TestOpenDoorsOfOnePersonAreShut(t *testing.T) {
 			if err := tx.CreateInvite(wire.Invite{ID: wire.NewID[wire.InviteID](), CommunityID: c.ID, CreatedBy: id, Role: wire.Member, Uses: 1}, [32]byte(hash)); err != nil {
 				return err
 			}
-			if err := tx.PutResetToken(id, [32]byte(hash), false, 1); err != nil {
+			if err := tx.PutResetLink(ResetLink{User: id, ExpiresAt: 1}, [32]byte(hash)); err != nil {
 				return err
 			}
 			for _, q := range []string{

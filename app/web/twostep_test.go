@@ -175,8 +175,8 @@ func TestPasswordsOverHTTP(t *testing.T) {
 	if got.status != 200 || !root.in.HasKeys {
 		t.Errorf("%d %s", got.status, got.body)
 	}
-	p.confirmed(root, ann)
-	p = root.place
+	into[wire.Confirmed](t, root.call("POST", "/api/me/confirm", wire.Confirmation{Password: otherPassword}))
+	p.confirmed(ann)
 	made := root.call("POST", "/api/admin/users/"+ann.in.User.ID.String()+"/reset", wire.NewResetLink{})
 	link := into[wire.ResetLink](t, made)
 	if made.status != 201 {
