@@ -18,6 +18,7 @@ import (
 // Program is what main hands over: what is built into the binary, and the process around it.
 type Program struct {
 	Version string
+	Built   string   // the date of the commit it was built from, Unix seconds; empty when unknown
 	Schema  string   // schema.sql
 	Example string   // config.example.toml
 	Assets  fs.FS    // the built web app
@@ -30,14 +31,16 @@ const usage = `chatalot serves a place where a family or a club talks, end-to-en
 
   chatalot serve    run the place; prints the setup link while nobody has an account
   chatalot setup    print a fresh setup link, also beside a running place
+  chatalot keys     rotate the keys, or sign everybody out; see chatalot keys help
   chatalot config   print every setting with its default
   chatalot version  print the version
   chatalot help     print this
 
-serve and setup take
+serve, setup and keys take
   --data DIR        where the database and its secrets are (serve makes it)
   --listen ADDR     host:port to serve on, default localhost:8080
   --config FILE     settings; see chatalot config. The command line wins over it.
+  --insecure-perms  only warn when others on this machine may use the settings or the keys
 `
 
 // Main runs one verb and returns the process's exit status. SIGINT and SIGTERM end it in order; a second one at once.
@@ -62,10 +65,10 @@ func Run(ctx context.Context, p Program) int {
 
 func (p Program) run(ctx context.Context) error {
 	if len(p.Args) == 0 {
-		return usageError("say what to do: serve, setup, config, version or help")
+		return usageError("say what to do: serve, setup, keys, config, version or help")
 	}
 	verb, args := p.Args[0], p.Args[1:]
-	if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
+	if verb != "keys" && asksForHelp(args) {
 		verb, args = "help", nil
 	}
 	switch verb {
@@ -73,6 +76,8 @@ func (p Program) run(ctx context.Context) error {
 		return p.serve(ctx, args)
 	case "setup":
 		return p.setup(ctx, args)
+	case "keys":
+		return p.keys(ctx, args)
 	case "config":
 		return p.print(args, p.Example)
 	case "version", "--version":
@@ -84,6 +89,8 @@ func (p Program) run(ctx context.Context) error {
 	}
 }
 
+func asksForHelp(args []string) bool { return len(args) == 1 && (args[0] == "--help" || args[0] == "-h") }
+
 func (p Program) print(args []string, text string) error {
 	if len(args) > 0 {
 		return usageError(fmt.Sprintf("%q is too much here", args[0]))
@@ -92,31 +99,50 @@ func (p Program) print(args []string, text string) error {
 	return err
 }
 
-// settings reads the flags of serve and setup and the file that they name.
+// invocation is what the flags of a verb and the settings file that they name say.
+type invocation struct {
+	config.Config
+	insecure bool  // others on this machine may use the settings and the keys
+	exposed  error // what insecure let pass
+}
+
+// settings is invocation for a verb that opens no key.
 func settings(args []string) (config.Config, error) {
+	in, err := invoked(args)
+	return in.Config, err
+}
+
+func invoked(args []string) (in invocation, err error) {
 	flags := flag.NewFlagSet("", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	file := flags.String("config", "", "")
 	flags.String("data", "", "")
 	flags.String("listen", "", "")
+	flags.BoolVar(&in.insecure, "insecure-perms", false, "")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return config.Config{}, usageError("ask for help alone: chatalot help")
+		return in, usageError("ask for help alone: chatalot help")
 	} else if err != nil {
-		return config.Config{}, usageError(err.Error())
+		return in, usageError(err.Error())
 	}
 	if flags.NArg() > 0 {
-		return config.Config{}, usageError(fmt.Sprintf("%q is too much here", flags.Arg(0)))
+		return in, usageError(fmt.Sprintf("%q is too much here", flags.Arg(0)))
 	}
 	set, empty := map[string]string{}, false
 	flags.Visit(func(f *flag.Flag) {
-		if f.Name == "config" {
+		switch f.Name {
+		case "insecure-perms":
+		case "config":
 			empty = *file == ""
-		} else {
+		default:
 			set[f.Name] = f.Value.String()
 		}
 	})
 	if empty {
-		return config.Config{}, usageError("--config names no file")
+		return in, usageError("--config names no file")
 	}
-	return config.Load(*file, set)
+	if in.exposed = config.CheckPrivate(*file); in.exposed != nil && !in.insecure {
+		return in, in.exposed
+	}
+	in.Config, err = config.Load(*file, set)
+	return in, err
 }

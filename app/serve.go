@@ -5,18 +5,20 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
+	"time"
 
 	"chatalot/app/config"
 	"chatalot/app/server"
 )
 
 func (p Program) serve(ctx context.Context, args []string) error {
-	c, err := settings(args)
+	in, err := invoked(args)
 	if err != nil {
 		return err
 	}
 	return server.Serve(ctx, server.Options{
-		Config: c, Schema: p.Schema, Assets: p.Assets, Version: p.Version, Log: logger(c, p.Err),
+		Config: in.Config, Schema: p.Schema, Assets: p.Assets, Version: p.Version, Built: p.built(), Log: in.log(p.Err), Insecure: in.insecure,
 		Ready: func(address, setupLink string) { p.greet(address, setupLink) },
 	})
 }
@@ -49,6 +51,24 @@ func (p Program) showLink(link string) error {
 	}
 	_, err = fmt.Fprintf(p.Out, "\nOpen this link to set up your place. It works once, for 24 hours; keep it to yourself.\n\n  %s\n\n%s\n", link, code)
 	return err
+}
+
+// built is when the program was made, zero when it does not know.
+func (p Program) built() time.Time {
+	seconds, err := strconv.ParseInt(p.Built, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0)
+}
+
+// log is the log of a verb that opens keys, with a warning at its head when the settings are open to others.
+func (in invocation) log(to io.Writer) *slog.Logger {
+	log := logger(in.Config, to)
+	if in.exposed != nil {
+		log.Warn("others on this machine may use the settings, and --insecure-perms lets that pass")
+	}
+	return log
 }
 
 func logger(c config.Config, to io.Writer) *slog.Logger {

@@ -15,8 +15,12 @@ type Config struct {
 	Data           string   // directory of the database and its secrets; made when missing
 	Registration   string   // the mode a new place starts with: invite_only, open or closed
 	TrustedProxies []string // CIDR prefixes whose X-Forwarded-For is believed
-	LogLevel       string   // debug, info, warn or error
-	LogFormat      string   // text or json
+	// Key files that stand elsewhere than in the data directory; empty: systemd's credentials, or else the data directory. They are only read.
+	JWTPrivateKeyFile string
+	JWTPublicKeyFile  string
+	TOTPKeyFile       string
+	LogLevel          string // debug, info, warn or error
+	LogFormat         string // text or json
 }
 
 // Default is what holds for every key the operator leaves out.

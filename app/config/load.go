@@ -41,6 +41,26 @@ func Load(path string, set map[string]string) (Config, error) {
 	return parse(path, text, set)
 }
 
+// Exposed is a settings file that others on the machine may read or change, as ssh would not take one of its own.
+type Exposed struct {
+	Path string
+	Mode fs.FileMode
+}
+
+// Error says what to do.
+func (e Exposed) Error() string {
+	return fmt.Sprintf("others on this machine may use the settings %s (mode %04o): run chmod 0600 %s", e.Path, e.Mode.Perm(), e.Path)
+}
+
+// CheckPrivate returns Exposed when others may use the settings file at path. One that is not there is for Load to tell of.
+func CheckPrivate(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+		return Exposed{path, info.Mode()}
+	}
+	return nil
+}
+
 func read(path string) (string, error) {
 	if path == "" {
 		return "", nil

@@ -23,13 +23,16 @@ import (
 	"chatalot/app/wire"
 )
 
-// Options are what a place is run with. All are needed.
+// Options are what a place is run with. All are needed but Built and Insecure.
 type Options struct {
 	Config  config.Config // already checked
 	Schema  string        // schema.sql
 	Assets  fs.FS         // the built web app
 	Version string
+	Built   time.Time // of the program: an earlier clock is wrong; zero when it is not known
 	Log     *slog.Logger
+	// Insecure lets pass, with a warning, that others on this machine may use the key files.
+	Insecure bool
 	// Ready is called once people can connect. setupLink is empty for a place that is set up.
 	Ready func(address, setupLink string)
 }
@@ -37,7 +40,6 @@ type Options struct {
 // Why a place was not started, or no setup link made. Each arrives wrapped in one line for the operator.
 var (
 	ErrData    = errors.New("data directory")
-	ErrKeys    = errors.New("keys")
 	ErrListen  = errors.New("listen")
 	ErrSetUp   = errors.New("set up already")
 	ErrInUse   = store.ErrInUse
@@ -79,6 +81,9 @@ type place struct {
 // Serve runs the place until ctx ends, then stops it in order: no new requests, sockets told to come back, requests under way finished,
 // database closed. Nil means that it stopped cleanly.
 func Serve(ctx context.Context, o Options) error {
+	if err := checkClock(time.Now(), o.Built); err != nil {
+		return err
+	}
 	p := &place{o: o}
 	defer p.close()
 	if err := p.open(ctx); err != nil {
@@ -99,9 +104,9 @@ func (p *place) open(ctx context.Context) (err error) {
 	if p.store, err = store.Open(ctx, store.Options{Path: filepath.Join(c.Data, databaseFile), Schema: p.o.Schema, Now: time.Now, Log: p.o.Log}); err != nil {
 		return openFailure(err)
 	}
-	keys, err := auth.OpenKeys(ctx, filepath.Join(c.Data, secretsDir), p.store)
+	keys, err := auth.OpenKeys(ctx, keyFiles(c, p.o.Insecure, p.o.Log), p.store)
 	if err != nil {
-		return failure{ErrKeys, err.Error()}
+		return err
 	}
 	p.live = live.New()
 	p.auth, err = auth.New(ctx, auth.Options{Store: p.store, Live: p.live, Keys: keys, Registration: wire.Registration(c.Registration),
@@ -109,6 +114,7 @@ func (p *place) open(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("load the sessions: %w", err)
 	}
+	p.followOthers()
 	p.chat = chat.New(chat.Options{Store: p.store, Live: p.live, Version: p.o.Version, Now: time.Now, Log: p.o.Log})
 	return p.listen(ctx)
 }
@@ -210,9 +216,9 @@ func tellSystemd(state string) {
 
 // SetupLink makes a fresh setup link, which takes the place of an earlier one. It works beside a running place.
 func SetupLink(ctx context.Context, c config.Config, log *slog.Logger) (string, error) {
-	s, err := store.Open(ctx, store.Options{Path: filepath.Join(c.Data, databaseFile), Beside: true, Now: time.Now, Log: log})
+	s, err := beside(ctx, c, log)
 	if err != nil {
-		return "", openFailure(err)
+		return "", err
 	}
 	defer s.Close()
 	token, err := auth.IssueSetupToken(ctx, s)
