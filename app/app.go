@@ -89,7 +89,9 @@ func (p Program) run(ctx context.Context) error {
 	}
 }
 
-func asksForHelp(args []string) bool { return len(args) == 1 && (args[0] == "--help" || args[0] == "-h") }
+func asksForHelp(args []string) bool {
+	return len(args) == 1 && (args[0] == "--help" || args[0] == "-h")
+}
 
 func (p Program) print(args []string, text string) error {
 	if len(args) > 0 {

@@ -40,7 +40,9 @@ func liveIn(t *testing.T) *lived {
 	return l
 }
 
-func (l *lived) state(t *testing.T) error { return l.nora.Do(t.Context(), "GET", "/api/state", nil, nil) }
+func (l *lived) state(t *testing.T) error {
+	return l.nora.Do(t.Context(), "GET", "/api/state", nil, nil)
+}
 
 func TestRevokeAllBesideARunningPlaceEndsItsSocketsAndTokens(t *testing.T) {
 	l := liveIn(t)

@@ -57,7 +57,9 @@ func TestEveryReasonNotToStartHasItsOwnStatusAndOneLine(t *testing.T) {
 		{name: "no private key", spoil: remove("secrets/jwt_private.pem"), status: 80, says: "put it back from your backup"},
 		{name: "malformed private key", spoil: write("secrets/jwt_private.pem", "x"), status: 81, says: "PEM block"},
 		{name: "keys that are no pair", spoil: borrow("jwt_public.pem"), status: 82, says: "does not belong"},
-		{name: "readable settings", spoil: func(data string) error { return errors.Join(write("place.toml", "")(data), mode("place.toml", 0o644)(data)) },
+		{name: "readable settings", spoil: func(data string) error {
+			return errors.Join(write("place.toml", "")(data), mode("place.toml", 0o644)(data))
+		},
 			status: 86, says: "chmod 0600", args: []string{"--config", "DATA/place.toml"}},
 		{name: "wrong settings", spoil: write("place.toml", "colour = 1\n"), status: 78, says: "no such key", args: []string{"--config", "DATA/place.toml"}},
 		{name: "newer schema", spoil: change("PRAGMA user_version = 9999"), status: 76, says: "newer chatalot"},
