@@ -18,10 +18,10 @@ var example string
 //go:embed all:assets/dist
 var assets embed.FS
 
-// The linker sets these; see the Makefile.
+// version and built (RFC 3339) are set by the linker; see the Makefile.
 var (
 	version = "dev"
-	built   string // date of the commit, Unix seconds; empty when unknown
+	built   = ""
 )
 
 func main() {

@@ -18,7 +18,7 @@ import (
 // Program is what main hands over: what is built into the binary, and the process around it.
 type Program struct {
 	Version string
-	Built   string   // the date of the commit it was built from, Unix seconds; empty when unknown
+	Built   string   // when, RFC 3339; empty: not known
 	Schema  string   // schema.sql
 	Example string   // config.example.toml
 	Assets  fs.FS    // the built web app
@@ -101,6 +101,12 @@ func (p Program) print(args []string, text string) error {
 	return err
 }
 
+// settings reads the flags of a verb and the file that they name.
+func settings(args []string) (config.Config, error) {
+	in, err := invoked(args)
+	return in.Config, err
+}
+
 // invocation is what the flags of a verb and the settings file that they name say.
 type invocation struct {
 	config.Config
@@ -108,43 +114,49 @@ type invocation struct {
 	exposed  error // what insecure let pass
 }
 
-// settings is invocation for a verb that opens no key.
-func settings(args []string) (config.Config, error) {
-	in, err := invoked(args)
-	return in.Config, err
+func invoked(args []string) (in invocation, err error) {
+	file, set, err := parse(args, func(f *flag.FlagSet) { f.BoolVar(&in.insecure, "insecure-perms", false, "") })
+	if err != nil {
+		return in, err
+	}
+	if in.exposed = config.CheckPrivate(file); in.exposed != nil && !in.insecure {
+		return in, in.exposed
+	}
+	in.Config, err = config.Load(file, set)
+	return in, err
 }
 
-func invoked(args []string) (in invocation, err error) {
+// parse reads the flags that the verbs have in common, and those that own adds: the settings file, and the values that win over it by key.
+func parse(args []string, own func(*flag.FlagSet)) (path string, set map[string]string, err error) {
 	flags := flag.NewFlagSet("", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	file := flags.String("config", "", "")
 	flags.String("data", "", "")
 	flags.String("listen", "", "")
-	flags.BoolVar(&in.insecure, "insecure-perms", false, "")
+	shared := map[string]bool{"data": true, "listen": true}
+	if own != nil {
+		own(flags)
+	}
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return in, usageError("ask for help alone: chatalot help")
+		return "", nil, usageError("ask for help alone: chatalot help")
 	} else if err != nil {
-		return in, usageError(err.Error())
+		return "", nil, usageError(err.Error())
 	}
 	if flags.NArg() > 0 {
-		return in, usageError(fmt.Sprintf("%q is too much here", flags.Arg(0)))
+		return "", nil, usageError(fmt.Sprintf("%q is too much here", flags.Arg(0)))
 	}
-	set, empty := map[string]string{}, false
+	empty := false
+	set = map[string]string{}
 	flags.Visit(func(f *flag.Flag) {
-		switch f.Name {
-		case "insecure-perms":
-		case "config":
+		switch {
+		case f.Name == "config":
 			empty = *file == ""
-		default:
+		case shared[f.Name]:
 			set[f.Name] = f.Value.String()
 		}
 	})
 	if empty {
-		return in, usageError("--config names no file")
+		return "", nil, usageError("--config names no file")
 	}
-	if in.exposed = config.CheckPrivate(*file); in.exposed != nil && !in.insecure {
-		return in, in.exposed
-	}
-	in.Config, err = config.Load(*file, set)
-	return in, err
+	return *file, set, nil
 }

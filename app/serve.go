@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strconv"
-	"time"
 
 	"chatalot/app/config"
 	"chatalot/app/server"
@@ -18,7 +16,7 @@ func (p Program) serve(ctx context.Context, args []string) error {
 		return err
 	}
 	return server.Serve(ctx, server.Options{
-		Config: in.Config, Schema: p.Schema, Assets: p.Assets, Version: p.Version, Built: p.built(), Log: in.log(p.Err), Insecure: in.insecure,
+		Config: in.Config, Schema: p.Schema, Assets: p.Assets, Version: p.Version, Built: p.Built, Log: in.log(p.Err), Insecure: in.insecure,
 		Ready: func(address, setupLink string) { p.greet(address, setupLink) },
 	})
 }
@@ -51,15 +49,6 @@ func (p Program) showLink(link string) error {
 	}
 	_, err = fmt.Fprintf(p.Out, "\nOpen this link to set up your place. It works once, for 24 hours; keep it to yourself.\n\n  %s\n\n%s\n", link, code)
 	return err
-}
-
-// built is when the program was made, zero when it does not know.
-func (p Program) built() time.Time {
-	seconds, err := strconv.ParseInt(p.Built, 10, 64)
-	if err != nil {
-		return time.Time{}
-	}
-	return time.Unix(seconds, 0)
 }
 
 // log is the log of a verb that opens keys, with a warning at its head when the settings are open to others.

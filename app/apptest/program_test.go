@@ -16,7 +16,7 @@ import (
 	"chatalot/app"
 )
 
-// The test binary is chatalot when childProgram is set, made at the time in childBuilt (Unix seconds).
+// The test binary is chatalot when childProgram is set, made at the time in childBuilt (RFC 3339).
 const (
 	childProgram = "CHATALOT_TEST_PROGRAM"
 	childBuilt   = "CHATALOT_TEST_BUILT"

@@ -3,7 +3,6 @@ package apptest_test
 import (
 	"database/sql"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,7 +65,7 @@ func TestEveryReasonNotToStartHasItsOwnStatusAndOneLine(t *testing.T) {
 		{name: "foreign application id", spoil: change("PRAGMA application_id = 1"), status: 65, says: "another program"},
 		{name: "empty database", spoil: write("chatalot.db", ""), status: 70, says: "Put a backup in its place"},
 		{name: "lost database", spoil: remove("chatalot.db"), status: 66, says: "Put a backup in its place"},
-		{name: "clock before the build", spoil: nothing, status: 87, says: "Wait for the network time", env: childBuilt + "=" + fmt.Sprint(time.Now().Add(48*time.Hour).Unix())},
+		{name: "clock before the build", spoil: nothing, status: 87, says: "Wait for the network time", env: childBuilt + "=" + time.Now().Add(48*time.Hour).Format(time.RFC3339)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			data := filepath.Join(t.TempDir(), "data")

@@ -11,6 +11,9 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
+// totpKeySize is the length of the key under which two-step secrets are sealed, in bytes.
+const totpKeySize = 32
+
 // totpCheck is the known value that stands in the database sealed under the TOTP key.
 const totpCheck = "chatalot"
 

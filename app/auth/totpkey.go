@@ -8,9 +8,6 @@ import (
 	"io/fs"
 )
 
-// totpKeySize is the length of the key under which two-step secrets are sealed.
-const totpKeySize = 32
-
 // openTOTPKey reads the TOTP key. A place that has never used one gets it made, unless the settings say that it stands elsewhere; for any other
 // a missing key is an error, because a new one would lock out everybody with two-step codes.
 func openTOTPKey(files KeyFiles, used bool) ([]byte, error) {

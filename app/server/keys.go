@@ -31,33 +31,28 @@ func keyFiles(c config.Config, insecure bool, log *slog.Logger) auth.KeyFiles {
 		Credentials: os.Getenv("CREDENTIALS_DIRECTORY"), Insecure: insecure, Log: log}
 }
 
-// beside opens the database of a place that may be running.
-func beside(ctx context.Context, c config.Config, log *slog.Logger) (*store.Store, error) {
+// besides opens the database beside a place that may be running on it, for as long as fn takes.
+func besides(ctx context.Context, c config.Config, log *slog.Logger, fn func(*store.Store) error) error {
 	s, err := store.Open(ctx, store.Options{Path: filepath.Join(c.Data, databaseFile), Beside: true, Now: time.Now, Log: log})
 	if err != nil {
-		return nil, openFailure(err)
+		return openFailure(err)
 	}
-	return s, nil
+	defer s.Close()
+	return fn(s)
 }
 
 // RotateKeys makes a new access-token key for the next start, beside a running place too. insecure lets pass that others may use the key files.
 func RotateKeys(ctx context.Context, c config.Config, insecure bool, log *slog.Logger) error {
-	s, err := beside(ctx, c, log)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	return auth.RotateKeys(ctx, keyFiles(c, insecure, log), s)
+	return besides(ctx, c, log, func(s *store.Store) error { return auth.RotateKeys(ctx, keyFiles(c, insecure, log), s) })
 }
 
 // RevokeAll signs everybody out, beside a running place too, and returns how many sessions there were.
 func RevokeAll(ctx context.Context, c config.Config, log *slog.Logger) (sessions int64, err error) {
-	s, err := beside(ctx, c, log)
-	if err != nil {
-		return 0, err
-	}
-	defer s.Close()
-	return auth.RevokeAll(ctx, s)
+	err = besides(ctx, c, log, func(s *store.Store) error {
+		sessions, err = auth.RevokeAll(ctx, s)
+		return err
+	})
+	return sessions, err
 }
 
 // followOthers has the running place take over what verbs of the console change beside it.

@@ -29,7 +29,7 @@ type Options struct {
 	Schema  string        // schema.sql
 	Assets  fs.FS         // the built web app
 	Version string
-	Built   time.Time // of the program: an earlier clock is wrong; zero when it is not known
+	Built   string // when the program was built, RFC 3339; empty: not known
 	Log     *slog.Logger
 	// Insecure lets pass, with a warning, that others on this machine may use the key files.
 	Insecure bool
@@ -216,9 +216,9 @@ func tellSystemd(state string) {
 
 // SetupLink makes a fresh setup link, which takes the place of an earlier one. It works beside a running place.
 func SetupLink(ctx context.Context, c config.Config, log *slog.Logger) (string, error) {
-	s, err := beside(ctx, c, log)
+	s, err := store.Open(ctx, store.Options{Path: filepath.Join(c.Data, databaseFile), Beside: true, Now: time.Now, Log: log})
 	if err != nil {
-		return "", err
+		return "", openFailure(err)
 	}
 	defer s.Close()
 	token, err := auth.IssueSetupToken(ctx, s)

@@ -276,6 +276,7 @@ func (w *world) restore(kept string) {
 func (w *world) reopen() {
 	check(w.t, os.Chmod(filepath.Join(w.dir, "secrets"), 0o700)) // CopyFS widens them
 	check(w.t, os.Chmod(filepath.Join(w.dir, "secrets/jwt_private.pem"), 0o600))
+	check(w.t, os.Chmod(filepath.Join(w.dir, "secrets/totp.key"), 0o600))
 	ahead := w.ahead.Load()
 	w.testPlace = openPlace(w.t, w.dir, "", builtApp())
 	w.ahead.Store(ahead)
