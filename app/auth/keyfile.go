@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // The key files inside a place's secrets directory and among its systemd credentials, the pair as openssl writes and reads it.
@@ -186,7 +187,24 @@ func writeSynced(path string, text []byte, mode fs.FileMode) error {
 		return err
 	}
 	_, err = f.Write(text)
-	return errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	return errors.Join(err, f.Chmod(mode), likeItsDirectory(f), f.Sync(), f.Close())
+}
+
+// likeItsDirectory gives a file to whom its directory belongs: root may rotate the keys of a place that runs as another user, as SQLite lets
+// root write its database.
+func likeItsDirectory(f *os.File) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(filepath.Dir(f.Name()))
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	return f.Chown(int(owner.Uid), int(owner.Gid))
 }
 
 // removeFile removes a file that may be missing, durably.

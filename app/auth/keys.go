@@ -17,7 +17,7 @@ import (
 
 // Why the keys of a place were not opened. Each arrives wrapped in one line that says what to do.
 var (
-	ErrKeyUnreadable = errors.New("a key file cannot be read, or others may use it")
+	ErrKeyUnreadable = errors.New("a key file cannot be read or written, or others may use it")
 	ErrKeyMissing    = errors.New("the access-token key is missing")
 	ErrKeyMalformed  = errors.New("the access-token key is malformed")
 	ErrKeyMismatch   = errors.New("the access-token keys are no pair")

@@ -58,6 +58,26 @@ func TestKeysAreMadeOnceAndReadEverAfter(t *testing.T) {
 	}
 }
 
+func TestAPlaceFromBeforeTwoStepCodesGetsItsTOTPKeyAndNeedsItFromThenOn(t *testing.T) {
+	h, dir := newHouse(t), putKeys(t, opensslPrivate, opensslPublic)
+	h.write(func(tx *store.Tx) error { return tx.SetTOTPCheck(nil) })
+	file := filepath.Join(dir, totpKeyFile)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := h.openKeys(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.reopen(keys)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.openKeys(dir); !errors.Is(err, ErrTOTPMissing) {
+		t.Fatalf("%v", err)
+	}
+}
+
 func TestNoNewKeyIsInventedForADatabaseThatUsedOne(t *testing.T) {
 	h, dir := newHouse(t), filepath.Join(t.TempDir(), "secrets")
 	if _, err := h.openKeys(dir); err == nil || !strings.Contains(err.Error(), "backup") || strings.Contains(err.Error(), "\n") {
@@ -327,7 +347,7 @@ func FuzzTOTPKey(f *testing.F) {
 	f.Add([]byte(testTOTPFile))
 	f.Add([]byte(strings.Repeat("0", 64)))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		key, err := parseTOTPKey("totp.key", text)
+		key, err := ParseTOTPKey("totp.key", text)
 		if err == nil && (len(key) != totpKeySize || !strings.EqualFold(hex.EncodeToString(key), strings.TrimRight(string(text), "\r\n"))) {
 			t.Fatalf("%q was read as %x", text, key)
 		}

@@ -16,7 +16,7 @@ func testKeys(t testing.TB, seed byte) *Keys {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if keys.totp, err = parseTOTPKey("", []byte(testTOTPFile)); err != nil {
+	if keys.totp, err = ParseTOTPKey("", []byte(testTOTPFile)); err != nil {
 		t.Fatal(err)
 	}
 	return keys

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -416,4 +417,43 @@ func TestRevokeAllEndsWhatIsHalfDone(t *testing.T) {
 	}
 	k.restart()
 	k.login("gurli")
+}
+
+func TestRootRotatesTheKeysOfAPlaceThatRunsAsAnother(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	k, _ := newKeyed(t)
+	const other = 64321
+	if err := os.Chown(k.files.Dir, other, other); err != nil {
+		t.Fatal(err)
+	}
+	k.rotateKeys()
+	for _, name := range []string{privateKeyFile, publicKeyFile, previousKeyFile} {
+		info, err := os.Stat(filepath.Join(k.files.Dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if owner := info.Sys().(*syscall.Stat_t); owner.Uid != other || owner.Gid != other {
+			t.Errorf("%s belongs to %d:%d", name, owner.Uid, owner.Gid)
+		}
+	}
+}
+
+func TestWhatAKilledProcessLeftHalfWrittenIsInNobodysWay(t *testing.T) {
+	k, g := newKeyed(t)
+	for _, name := range []string{privateKeyFile, publicKeyFile, previousKeyFile} {
+		if err := os.WriteFile(filepath.Join(k.files.Dir, name+".new"), []byte("half"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k.rotateKeys()
+	k.restart()
+	k.caller(g)
+	if info, err := os.Stat(filepath.Join(k.files.Dir, privateKeyFile)); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+	if left, err := filepath.Glob(filepath.Join(k.files.Dir, "*.new")); err != nil || len(left) != 0 {
+		t.Errorf("left: %v %v", left, err)
+	}
 }

@@ -23,7 +23,7 @@ func openTOTPKey(files KeyFiles, used bool) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	}
-	return parseTOTPKey(at.path, text)
+	return ParseTOTPKey(at.path, text)
 }
 
 func createTOTPKey(files KeyFiles) ([]byte, error) {
@@ -32,7 +32,8 @@ func createTOTPKey(files KeyFiles) ([]byte, error) {
 	return key, files.write(totpKeyFile, append(hex.AppendEncode(nil, key), '\n'), 0o600)
 }
 
-func parseTOTPKey(path string, text []byte) ([]byte, error) {
+// ParseTOTPKey reads what stands in a TOTP key's file: 64 hex digits and the end of the line. path is for the error, one of ErrTOTPMalformed.
+func ParseTOTPKey(path string, text []byte) ([]byte, error) {
 	key, err := hex.DecodeString(string(bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r"))))
 	if err != nil || len(key) != totpKeySize {
 		return nil, refuseKey(ErrTOTPMalformed, "%s must hold exactly 64 hex digits (openssl rand -hex 32 makes them): put the right file there", path)
