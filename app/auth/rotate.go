@@ -2,7 +2,9 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -20,6 +22,9 @@ func RotateKeys(ctx context.Context, files KeyFiles, s *store.Store) error {
 	}
 	if at := files.public(); at.given {
 		return refuseKey(ErrNotRotated, "%s was given to this place, which only reads it: take it out of the settings, it is not needed", at.path)
+	}
+	if _, err := os.Stat(files.private().path); errors.Is(err, fs.ErrNotExist) { // systemd hands credentials to the service alone, not to the console
+		return refuseKey(ErrNotRotated, "there is no key at %s: when systemd gives the place its key, put a new one where systemd takes it from and start again; everybody signs in anew then", files.private().path)
 	}
 	unlock, err := files.lock()
 	if err != nil {

@@ -211,7 +211,7 @@ func TestAGivenKeyIsNotRotated(t *testing.T) {
 	}
 	for _, files := range []KeyFiles{
 		{Dir: k.files.Dir, Private: filepath.Join(k.files.Dir, privateKeyFile)}, {Dir: k.files.Dir, Public: filepath.Join(k.files.Dir, publicKeyFile)},
-		{Dir: k.files.Dir, Credentials: k.files.Dir},
+		{Dir: k.files.Dir, Credentials: k.files.Dir}, {Dir: t.TempDir()},
 	} {
 		if err := RotateKeys(t.Context(), files, k.store); !errors.Is(err, ErrNotRotated) {
 			t.Errorf("%+v: %v", files, err)
