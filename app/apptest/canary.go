@@ -1,21 +1,18 @@
 package apptest
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"chatalot/app/store"
 )
 
-// DemandNowhere fails the test when a secret stands, in any spelling, in the log, in a file of the place outside its secrets directory, or in a
-// copy of the database as backups are made. secrets are by name; each has several values that all must be absent.
-func (p *Place) DemandNowhere(t testing.TB, secrets map[string][][]byte) {
+// DemandNowhere fails the test when a secret stands, in any spelling, in the log, in a file of the place outside its secrets directory, or in what
+// else there is to search, by name. secrets are by name too; each has several values that all must be absent.
+func (p *Place) DemandNowhere(t testing.TB, secrets map[string][][]byte, also map[string]string) {
 	t.Helper()
 	places := p.everyByte(t)
 	for name := range places {
@@ -23,7 +20,7 @@ func (p *Place) DemandNowhere(t testing.TB, secrets map[string][][]byte) {
 			delete(places, name)
 		}
 	}
-	places["a backup"] = p.backup(t)
+	maps.Copy(places, also)
 	for name, values := range secrets {
 		for i, value := range values {
 			if len(value) < 8 {
@@ -58,20 +55,4 @@ func spellings(secret []byte) []string {
 		}
 	}
 	return list
-}
-
-// backup is a copy of the database made while the place runs or after it was stopped.
-func (p *Place) backup(t testing.TB) string {
-	t.Helper()
-	s, err := store.Open(context.Background(), store.Options{Path: filepath.Join(p.Data, "chatalot.db"), Beside: true, Now: time.Now})
-	Must(t, err)
-	path := filepath.Join(t.TempDir(), "backup.db")
-	err = s.Backup(context.Background(), path)
-	Must(t, s.Close())
-	Must(t, err)
-	copied := string(readFile(t, path))
-	if !strings.Contains(copied, "CREATE TABLE place") {
-		t.Fatal("the backup holds nothing")
-	}
-	return copied
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"net/http"
 	"net/url"
 	"os"
@@ -18,6 +19,7 @@ import (
 
 	"chatalot/app/apptest"
 	"chatalot/app/client"
+	"chatalot/app/store"
 	"chatalot/app/wire"
 )
 
@@ -173,6 +175,21 @@ func (s *scene) mistakes(t *testing.T, nora *client.Client) {
 	}
 }
 
+// backup is a copy of the database, made beside a running place or of a stopped one.
+func (s *scene) backup(t *testing.T) map[string]string {
+	t.Helper()
+	database, err := store.Open(t.Context(), store.Options{Path: filepath.Join(s.Data, "chatalot.db"), Beside: true})
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "backup.db")
+	must(t, errors.Join(database.Backup(t.Context(), path), database.Close()))
+	text, err := os.ReadFile(path)
+	must(t, err)
+	if !strings.Contains(string(text), "CREATE TABLE place") {
+		t.Fatal("the backup holds nothing")
+	}
+	return map[string]string{"a backup": string(text)}
+}
+
 func TestNoSecretStandsInTheLogTheDatabaseOrABackup(t *testing.T) {
 	s := play(t)
 	secrets := map[string][][]byte{}
@@ -181,9 +198,9 @@ func TestNoSecretStandsInTheLogTheDatabaseOrABackup(t *testing.T) {
 			t.Fatalf("there is no %s to look for", c.name)
 		}
 	}
-	s.DemandNowhere(t, secrets) // with the write-ahead log beside the database
+	s.DemandNowhere(t, secrets, s.backup(t)) // with the write-ahead log beside the database
 	s.stop()
-	s.DemandNowhere(t, secrets) // and with everything in the database
+	s.DemandNowhere(t, secrets, s.backup(t)) // and with everything in the database
 }
 
 func TestTheSearchForSecretsFindsThem(t *testing.T) {
