@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -119,7 +120,7 @@ func invoked(args []string) (in invocation, err error) {
 	if err != nil {
 		return in, err
 	}
-	if in.exposed = config.CheckPrivate(file); in.exposed != nil && !in.insecure {
+	if in.exposed = config.CheckPrivate(file, os.Getenv("CREDENTIALS_DIRECTORY")); in.exposed != nil && !in.insecure {
 		return in, in.exposed
 	}
 	in.Config, err = config.Load(file, set)

@@ -64,12 +64,14 @@ func (files KeyFiles) previous() keyFile {
 
 func (files KeyFiles) find(set, name string, closed fs.FileMode) keyFile {
 	at := keyFile{set, true, closed, fmt.Sprintf("%04o", 0o666&^closed)}
+	if files.Credentials != "" && (set == "" || filepath.Dir(set) == filepath.Clean(files.Credentials)) {
+		at.closed &^= 0o040 // where systemd grants a credential by an ACL, its mask shows as the group's right to read
+	}
 	if set != "" {
 		return at
 	}
 	if files.Credentials != "" {
 		at.path = filepath.Join(files.Credentials, name)
-		at.closed &^= 0o040 // where systemd grants a credential by an ACL, its mask shows as the group's right to read
 		if _, err := os.Stat(at.path); !errors.Is(err, fs.ErrNotExist) {
 			return at
 		}

@@ -308,8 +308,12 @@ func TestACredentialMayLookReadableToItsGroupButToNobodyElse(t *testing.T) {
 		if err := mode(privateKeyFile, c.mode)(elsewhere); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := OpenKeys(t.Context(), files, h.store); !errors.Is(err, c.kind) {
-			t.Errorf("%v: %v", c.mode, err)
+		named := files
+		named.Private = filepath.Join(elsewhere, privateKeyFile)
+		for _, files := range []KeyFiles{files, named} {
+			if _, err := OpenKeys(t.Context(), files, h.store); !errors.Is(err, c.kind) {
+				t.Errorf("%v: %v", c.mode, err)
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -52,10 +53,15 @@ func (e Exposed) Error() string {
 	return fmt.Sprintf("others on this machine may use the settings %s (mode %04o): run chmod 0600 %s", e.Path, e.Mode.Perm(), e.Path)
 }
 
-// CheckPrivate returns Exposed when others may use the settings file at path. One that is not there is for Load to tell of.
-func CheckPrivate(path string) error {
+// CheckPrivate returns Exposed when others may use the settings file at path. One that is not there is for Load to tell of. Where systemd grants a
+// credential by an ACL, its mask shows as the group's right to read, so that one bit is no fault in credentials, its directory, which may be empty.
+func CheckPrivate(path, credentials string) error {
+	closed := fs.FileMode(0o077)
+	if credentials != "" && filepath.Dir(path) == filepath.Clean(credentials) {
+		closed &^= 0o040
+	}
 	info, err := os.Stat(path)
-	if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+	if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&closed != 0 {
 		return Exposed{path, info.Mode()}
 	}
 	return nil
