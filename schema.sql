@@ -11,8 +11,14 @@ CREATE TABLE place ( -- this installation; one row
     setup_hash      BLOB,                                -- SHA-256 of the one-time setup token
     setup_expires   INTEGER,
     key_fingerprint BLOB,                                -- SHA-256 of the access-token public key; another key at start ends every session
+    key_next        BLOB,                                -- SHA-256 of the public key that a rotation has made; in force with the next start
     totp_check      BLOB                                 -- a known value sealed with the TOTP key: a wrong key is noticed at start, not at the first sign-in
 ) STRICT;
+
+CREATE TABLE retired_key ( -- access-token keys that a rotation replaced, while tokens made with them are still taken
+    fingerprint BLOB PRIMARY KEY CHECK (length(fingerprint) = 32), -- SHA-256 of the public key; the key itself stands in the secrets directory
+    at          INTEGER NOT NULL                         -- when its successor came into force
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE user (
     id            BLOB PRIMARY KEY CHECK (length(id) = 16),

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -18,6 +19,7 @@ import (
 // Program is what main hands over: what is built into the binary, and the process around it.
 type Program struct {
 	Version string
+	Built   string   // when, RFC 3339; empty: not known
 	Schema  string   // schema.sql
 	Example string   // config.example.toml
 	Assets  fs.FS    // the built web app
@@ -30,6 +32,7 @@ const usage = `chatalot serves a place where a family or a club talks, end-to-en
 
   chatalot serve    run the place; prints the setup link while nobody has an account
   chatalot setup    print a fresh setup link, also beside a running place
+  chatalot keys     rotate the keys, or sign everybody out; see chatalot keys help
   chatalot config   print every setting with its default
   chatalot version  print the version
   chatalot help     print this
@@ -40,10 +43,11 @@ const usage = `chatalot serves a place where a family or a club talks, end-to-en
                              behind it, the link switches their two-step codes off as well
   chatalot user admin NAME   make somebody an admin of the place
 
-They work beside a running place too. serve, setup and user take
+They work beside a running place too. serve, setup, user and keys take
   --data DIR        where the database and its secrets are (serve makes it)
   --listen ADDR     host:port to serve on, default localhost:8080
   --config FILE     settings; see chatalot config. The command line wins over it.
+  --insecure-perms  only warn when others on this machine may use the settings or the keys
 `
 
 // Main runs one verb and returns the process's exit status. SIGINT and SIGTERM end it in order; a second one at once.
@@ -68,10 +72,10 @@ func Run(ctx context.Context, p Program) int {
 
 func (p Program) run(ctx context.Context) error {
 	if len(p.Args) == 0 {
-		return usageError("say what to do: serve, setup, user, config, version or help")
+		return usageError("say what to do: serve, setup, user, keys, config, version or help")
 	}
 	verb, args := p.Args[0], p.Args[1:]
-	if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
+	if verb != "keys" && asksForHelp(args) {
 		verb, args = "help", nil
 	}
 	switch verb {
@@ -81,6 +85,8 @@ func (p Program) run(ctx context.Context) error {
 		return p.setup(ctx, args)
 	case "user":
 		return p.user(ctx, args)
+	case "keys":
+		return p.keys(ctx, args)
 	case "config":
 		return p.print(args, p.Example)
 	case "version", "--version":
@@ -92,6 +98,10 @@ func (p Program) run(ctx context.Context) error {
 	}
 }
 
+func asksForHelp(args []string) bool {
+	return len(args) == 1 && (args[0] == "--help" || args[0] == "-h")
+}
+
 func (p Program) print(args []string, text string) error {
 	if len(args) > 0 {
 		return usageError(fmt.Sprintf("%q is too much here", args[0]))
@@ -100,31 +110,62 @@ func (p Program) print(args []string, text string) error {
 	return err
 }
 
-// settings reads the flags of serve and setup and the file that they name.
+// settings reads the flags of a verb and the file that they name.
 func settings(args []string) (config.Config, error) {
+	in, err := invoked(args)
+	return in.Config, err
+}
+
+// invocation is what the flags of a verb and the settings file that they name say.
+type invocation struct {
+	config.Config
+	insecure bool  // others on this machine may use the settings and the keys
+	exposed  error // what insecure let pass
+}
+
+func invoked(args []string) (in invocation, err error) {
+	file, set, err := parse(args, func(f *flag.FlagSet) { f.BoolVar(&in.insecure, "insecure-perms", false, "") })
+	if err != nil {
+		return in, err
+	}
+	if in.exposed = config.CheckPrivate(file, os.Getenv("CREDENTIALS_DIRECTORY")); in.exposed != nil && !in.insecure {
+		return in, in.exposed
+	}
+	in.Config, err = config.Load(file, set)
+	return in, err
+}
+
+// parse reads the flags that the verbs have in common, and those that own adds: the settings file, and the values that win over it by key.
+func parse(args []string, own func(*flag.FlagSet)) (path string, set map[string]string, err error) {
 	flags := flag.NewFlagSet("", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	file := flags.String("config", "", "")
 	flags.String("data", "", "")
 	flags.String("listen", "", "")
+	shared := map[string]bool{"data": true, "listen": true}
+	if own != nil {
+		own(flags)
+	}
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return config.Config{}, usageError("ask for help alone: chatalot help")
+		return "", nil, usageError("ask for help alone: chatalot help")
 	} else if err != nil {
-		return config.Config{}, usageError(err.Error())
+		return "", nil, usageError(err.Error())
 	}
 	if flags.NArg() > 0 {
-		return config.Config{}, usageError(fmt.Sprintf("%q is too much here", flags.Arg(0)))
+		return "", nil, usageError(fmt.Sprintf("%q is too much here", flags.Arg(0)))
 	}
-	set, empty := map[string]string{}, false
+	empty := false
+	set = map[string]string{}
 	flags.Visit(func(f *flag.Flag) {
-		if f.Name == "config" {
+		switch {
+		case f.Name == "config":
 			empty = *file == ""
-		} else {
+		case shared[f.Name]:
 			set[f.Name] = f.Value.String()
 		}
 	})
 	if empty {
-		return config.Config{}, usageError("--config names no file")
+		return "", nil, usageError("--config names no file")
 	}
-	return config.Load(*file, set)
+	return *file, set, nil
 }

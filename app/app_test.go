@@ -99,7 +99,7 @@ func TestServePrintsALinkAndStopsCleanly(t *testing.T) {
 	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("data directory: %v %v", info.Mode(), err)
 	}
-	for _, name := range []string{"chatalot.db", "secrets/jwt_private.pem"} {
+	for _, name := range []string{"chatalot.db", "secrets/jwt_private.pem", "secrets/totp.key"} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v %v", name, info, err)
 		}

@@ -24,6 +24,16 @@ const (
 	exitKeys       = 77
 	exitConfig     = 78
 	exitSetUp      = 79
+
+	exitKeyMissing    = 80
+	exitKeyMalformed  = 81
+	exitKeyMismatch   = 82
+	exitTOTPMissing   = 83
+	exitTOTPMalformed = 84
+	exitTOTPWrong     = 85
+	exitExposed       = 86 // the settings
+	exitClock         = 87
+	exitNotRotated    = 88
 )
 
 // usageError is a command line that cannot be followed.
@@ -38,13 +48,20 @@ func status(err error) int {
 	if _, ok := errors.AsType[config.Faults](err); ok {
 		return exitConfig
 	}
+	if _, ok := errors.AsType[config.Exposed](err); ok {
+		return exitExposed
+	}
 	for _, known := range []struct {
 		kind   error
 		status int
 	}{
-		{server.ErrData, exitData}, {server.ErrKeys, exitKeys}, {server.ErrListen, exitListen},
-		{server.ErrNoAccount, exitNoAccount}, {server.ErrPaused, exitPaused}, {server.ErrSetUp, exitSetUp}, {server.ErrInUse, exitInUse}, {server.ErrForeign, exitForeign}, {server.ErrNewer, exitNewer},
+		{server.ErrNoAccount, exitNoAccount}, {server.ErrPaused, exitPaused},
+		{server.ErrData, exitData}, {server.ErrKeyUnreadable, exitKeys}, {server.ErrListen, exitListen},
+		{server.ErrSetUp, exitSetUp}, {server.ErrInUse, exitInUse}, {server.ErrForeign, exitForeign}, {server.ErrNewer, exitNewer},
 		{server.ErrMissing, exitMissing}, {server.ErrDamaged, exitDamaged},
+		{server.ErrKeyMissing, exitKeyMissing}, {server.ErrKeyMalformed, exitKeyMalformed}, {server.ErrKeyMismatch, exitKeyMismatch},
+		{server.ErrTOTPMissing, exitTOTPMissing}, {server.ErrTOTPMalformed, exitTOTPMalformed}, {server.ErrTOTPWrong, exitTOTPWrong},
+		{server.ErrClock, exitClock}, {server.ErrNotRotated, exitNotRotated},
 	} {
 		if errors.Is(err, known.kind) {
 			return known.status

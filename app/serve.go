@@ -11,12 +11,12 @@ import (
 )
 
 func (p Program) serve(ctx context.Context, args []string) error {
-	c, err := settings(args)
+	in, err := invoked(args)
 	if err != nil {
 		return err
 	}
 	return server.Serve(ctx, server.Options{
-		Config: c, Schema: p.Schema, Assets: p.Assets, Version: p.Version, Log: logger(c, p.Err),
+		Config: in.Config, Schema: p.Schema, Assets: p.Assets, Version: p.Version, Built: p.Built, Log: in.log(p.Err), Insecure: in.insecure,
 		Ready: func(address, setupLink string) { p.greet(address, setupLink) },
 	})
 }
@@ -54,6 +54,15 @@ func (p Program) printLink(about, link string) error {
 	}
 	_, err = fmt.Fprintf(p.Out, "\n%s\n\n  %s\n\n%s\n", about, link, code)
 	return err
+}
+
+// log is the log of a verb that opens keys, with a warning at its head when the settings are open to others.
+func (in invocation) log(to io.Writer) *slog.Logger {
+	log := logger(in.Config, to)
+	if in.exposed != nil {
+		log.Warn("others on this machine may use the settings, and --insecure-perms lets that pass")
+	}
+	return log
 }
 
 func logger(c config.Config, to io.Writer) *slog.Logger {

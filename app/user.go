@@ -8,7 +8,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"chatalot/app/config"
 	"chatalot/app/server"
 )
 
@@ -33,23 +32,23 @@ func (p Program) user(ctx context.Context, args []string) error {
 	default:
 		return usageError(fmt.Sprintf("%q is nothing it can do to accounts; chatalot help lists what is", act))
 	}
-	c, err := settings(rest)
+	in, err := invoked(rest)
 	if err != nil {
 		return err
 	}
 	switch act {
 	case "unlock":
-		return p.userUnlock(ctx, c, name)
+		return p.userUnlock(ctx, in, name)
 	case "reset":
-		return p.userReset(ctx, c, name, twoStep >= 0)
+		return p.userReset(ctx, in, name, twoStep >= 0)
 	case "admin":
-		return p.userAdmin(ctx, c, name)
+		return p.userAdmin(ctx, in, name)
 	}
-	return p.userList(ctx, c)
+	return p.userList(ctx, in)
 }
 
-func (p Program) userList(ctx context.Context, c config.Config) error {
-	list, err := server.Accounts(ctx, c, logger(c, p.Err))
+func (p Program) userList(ctx context.Context, in invocation) error {
+	list, err := server.Accounts(ctx, in.Config, in.log(p.Err))
 	if err != nil {
 		return err
 	}
@@ -68,26 +67,26 @@ func onOff(on bool) string {
 	return "off"
 }
 
-func (p Program) userUnlock(ctx context.Context, c config.Config, name string) error {
-	if err := server.UnlockAccount(ctx, c, name, logger(c, p.Err)); err != nil {
+func (p Program) userUnlock(ctx context.Context, in invocation, name string) error {
+	if err := server.UnlockAccount(ctx, in.Config, in.insecure, name, in.log(p.Err)); err != nil {
 		return err
 	}
 	return p.say("%s can sign in again.\n", name)
 }
 
-func (p Program) userAdmin(ctx context.Context, c config.Config, name string) error {
-	changed, err := server.MakeAdmin(ctx, c, name, logger(c, p.Err))
+func (p Program) userAdmin(ctx context.Context, in invocation, name string) error {
+	changed, err := server.MakeAdmin(ctx, in.Config, name, in.log(p.Err))
 	if err != nil {
 		return err
 	}
 	if !changed {
 		return p.say("%s is an admin of this place already.\n", name)
 	}
-	return p.say("%s is an admin of this place now. Where they are signed in it holds within 15 minutes, and at once when they sign in anew.\n", name)
+	return p.say("%s is an admin of this place now..\n", name)
 }
 
-func (p Program) userReset(ctx context.Context, c config.Config, name string, twoStep bool) error {
-	link, err := server.ResetLink(ctx, c, name, twoStep, logger(c, p.Err))
+func (p Program) userReset(ctx context.Context, in invocation, name string, twoStep bool) error {
+	link, err := server.ResetLink(ctx, in.Config, name, twoStep, in.log(p.Err))
 	if err != nil {
 		return err
 	}

@@ -28,8 +28,11 @@ const (
 	childListen = "CHATALOT_TEST_LISTEN"
 )
 
-// TestMain lets the test binary be the appliance, so that it can be killed.
+// TestMain lets the test binary be the appliance, so that it can be killed, or the program itself with its command line.
 func TestMain(m *testing.M) {
+	if os.Getenv(childProgram) != "" {
+		os.Exit(asProgram())
+	}
 	if data := os.Getenv(childData); data != "" {
 		fmt.Fprintln(os.Stderr, serveChild(data, os.Getenv(childListen)))
 		os.Exit(1)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -34,6 +35,7 @@ type accessTokens struct {
 	now       func() time.Time
 	parser    *jwt.Parser
 	validator *jwt.Validator
+	retired   atomic.Pointer[[]retiredPair]
 
 	mu       sync.RWMutex
 	verified map[[sha256.Size]byte]accessClaims // by the token's hash
@@ -82,10 +84,13 @@ func (t *accessTokens) read(token string) (accessClaims, error) {
 		}
 		return known, nil
 	}
-	if _, err := t.parser.ParseWithClaims(token, &claims, t.key); err != nil {
+	parsed, err := t.parser.ParseWithClaims(token, &claims, t.key)
+	if err != nil {
 		return claims, errAccessToken
 	}
-	t.remember(sum, claims)
+	if parsed.Header["kid"] == t.keys.id { // a retired key's time ends, whatever its tokens say
+		t.remember(sum, claims)
+	}
 	return claims, nil
 }
 
@@ -112,11 +117,20 @@ func notInToken(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
 }
 
-// key gives the verifying key for a token whose header is exactly ours: no crit, jwk, jku, x5u or anything else.
+// key gives the verifying key for a token whose header is exactly ours: no crit, jwk, jku, x5u or anything else. The kid is looked up among the
+// keys in memory; it is never a path or an address.
 func (t *accessTokens) key(token *jwt.Token) (any, error) {
 	h := token.Header
-	if len(h) != 3 || h["typ"] != accessType || h["kid"] != t.keys.id {
+	if len(h) != 3 || h["typ"] != accessType {
 		return nil, errAccessToken
 	}
-	return t.keys.private.Public(), nil
+	if h["kid"] == t.keys.id {
+		return t.keys.private.Public(), nil
+	}
+	for _, r := range t.stillGood(accessLife + clockLeeway) {
+		if h["kid"] == r.id {
+			return r.private.Public(), nil
+		}
+	}
+	return nil, errAccessToken
 }

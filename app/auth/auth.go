@@ -68,16 +68,15 @@ func New(ctx context.Context, o Options) (*Auth, error) {
 	}
 	a.setUp.Store(place.SetUp())
 	a.tokens = newAccessTokens(o.Keys, tokenText.EncodeToString(place.Instance[:]), o.Now)
-	err = o.Store.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.LiveSessions()
-		for _, s := range rows {
-			a.sessions.put(s.Session, s.Role)
-		}
+	var l living
+	err = o.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		l, err = a.readLiving(tx)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load the sessions: %w", err)
 	}
+	a.takeOver(l)
 	return a, a.appoint(ctx)
 }
 
@@ -88,12 +87,10 @@ func (a *Auth) openPlace(ctx context.Context) (place store.Place, err error) {
 		if place, err = tx.Place(); err != nil {
 			return err
 		}
-		if place.KeyFingerprint != a.keys.fingerprint {
-			if ended, err = tx.EndAllSessions(); err != nil {
-				return err
-			}
+		if ended, err = a.adoptKeys(tx, place); err != nil {
+			return err
 		}
-		return errors.Join(tx.EndDeadSessions(), tx.SetKeyFingerprint(a.keys.fingerprint))
+		return errors.Join(a.adoptTOTPKey(tx, place), tx.EndDeadSessions())
 	})
 	if err == nil && ended > 0 {
 		a.log.Warn("the access-token key is another one than before: everybody has to sign in again", "sessions", ended)

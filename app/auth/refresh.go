@@ -31,14 +31,14 @@ type refreshToken struct {
 
 // mintRefresh returns token n of a session. It is a function of its arguments, so that a client whose answer got lost can be given
 // the same successor again, and nothing that opens an account stands in the database (SECURITY.md S3).
-func (k *Keys) mintRefresh(session wire.SessionID, n int64, user wire.UserID, epoch int64) Secret {
-	mac := k.refreshMAC(session, n, user, epoch)
+func (p *pair) mintRefresh(session wire.SessionID, n int64, user wire.UserID, epoch int64) Secret {
+	mac := p.refreshMAC(session, n, user, epoch)
 	b := binary.BigEndian.AppendUint64(session[:], uint64(n))
 	return NewSecret(tokenText.EncodeToString(append(b, mac[:]...)))
 }
 
-func (k *Keys) refreshMAC(session wire.SessionID, n int64, user wire.UserID, epoch int64) (mac [sha256.Size]byte) {
-	h := hmac.New(sha256.New, k.refresh)
+func (p *pair) refreshMAC(session wire.SessionID, n int64, user wire.UserID, epoch int64) (mac [sha256.Size]byte) {
+	h := hmac.New(sha256.New, p.refresh)
 	h.Write(session[:])
 	h.Write(binary.BigEndian.AppendUint64(nil, uint64(n)))
 	h.Write(user[:])
@@ -47,9 +47,9 @@ func (k *Keys) refreshMAC(session wire.SessionID, n int64, user wire.UserID, epo
 	return mac
 }
 
-// madeBy reports whether k made the token for a session of this user and epoch.
-func (t refreshToken) madeBy(k *Keys, user wire.UserID, epoch int64) bool {
-	want := k.refreshMAC(t.session, t.n, user, epoch)
+// madeBy reports whether the token was made with p for a session of this user and epoch.
+func (t refreshToken) madeBy(p *pair, user wire.UserID, epoch int64) bool {
+	want := p.refreshMAC(t.session, t.n, user, epoch)
 	return hmac.Equal(t.mac[:], want[:])
 }
 

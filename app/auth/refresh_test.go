@@ -16,21 +16,23 @@ func testKeys(t testing.TB, seed byte) *Keys {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys.totp = append([]byte{}, b...)
+	if keys.totp, err = ParseTOTPKey("", []byte(testTOTPFile)); err != nil {
+		t.Fatal(err)
+	}
 	return keys
 }
 
 func TestARefreshTokenFitsOneSessionUserAndEpochOnly(t *testing.T) {
 	keys, session, user := testKeys(t, 1), wire.SessionID{1}, wire.UserID{2}
 	token, ok := parseRefresh(keys.mintRefresh(session, 7, user, 3).Reveal())
-	if !ok || token.session != session || token.n != 7 || !token.madeBy(keys, user, 3) {
+	if !ok || token.session != session || token.n != 7 || !token.madeBy(keys.pair, user, 3) {
 		t.Fatalf("own token: %v %+v", ok, token)
 	}
-	if token.madeBy(testKeys(t, 2), user, 3) || token.madeBy(keys, wire.UserID{9}, 3) || token.madeBy(keys, user, 4) {
+	if token.madeBy(testKeys(t, 2).pair, user, 3) || token.madeBy(keys.pair, wire.UserID{9}, 3) || token.madeBy(keys.pair, user, 4) {
 		t.Fatal("the token fits another key, user or epoch")
 	}
 	token.n++
-	if token.madeBy(keys, user, 3) {
+	if token.madeBy(keys.pair, user, 3) {
 		t.Fatal("the token fits another number")
 	}
 }
@@ -48,7 +50,7 @@ func FuzzParseRefresh(f *testing.F) {
 		if token.n < 1 {
 			t.Fatalf("n = %d", token.n)
 		}
-		if user := (wire.UserID{2}); token.madeBy(keys, user, 3) && keys.mintRefresh(token.session, token.n, user, 3).Reveal() != s {
+		if user := (wire.UserID{2}); token.madeBy(keys.pair, user, 3) && keys.mintRefresh(token.session, token.n, user, 3).Reveal() != s {
 			t.Fatalf("a second spelling: %q", s)
 		}
 	})

@@ -162,7 +162,7 @@ func (a *Auth) ownRefresh(text string) (refreshToken, bool) {
 		return token, false
 	}
 	l, ok := a.sessions.get(token.session)
-	return token, ok && token.madeBy(a.keys, l.user, l.epoch)
+	return token, ok && a.tokens.madeHere(token, l)
 }
 
 // renewal is what the write of a rotation found.

@@ -5,8 +5,10 @@ import (
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"strings"
 	"sync"
 	"testing"
@@ -110,7 +112,7 @@ func TestTokensThatAreNotExactlyOursAreRefused(t *testing.T) {
 		"empty": "", "garbage": "x.y.z", "two parts": parts[0] + "." + parts[1],
 		"alg none":        forge(t, with(header, "alg", "none"), claims, func([]byte) []byte { return nil }),
 		"alg None":        forge(t, with(header, "alg", "None"), claims, func([]byte) []byte { return nil }),
-		"HS256 by public": forge(t, with(header, "alg", "HS256"), claims, func(in []byte) []byte { m := hmac.New(sha256.New, public); m.Write(in); return m.Sum(nil) }),
+		"HS256 by public": forge(t, with(header, "alg", "HS256"), claims, func(in []byte) []byte { return hmacOf(public, in) }),
 		"other key":       forge(t, header, claims, func(in []byte) []byte { return ed25519.Sign(newKey(), in) }),
 		"other kid":       forge(t, with(header, "kid", "../../etc/passwd"), claims, ours),
 		"no kid":          forge(t, with(header, "kid", nil), claims, ours),
@@ -120,6 +122,27 @@ func TestTokensThatAreNotExactlyOursAreRefused(t *testing.T) {
 		"jwk":             forge(t, with(header, "jwk", map[string]any{}), claims, ours),
 		"jku":             forge(t, with(header, "jku", "https://evil.example"), claims, ours),
 		"x5u":             forge(t, with(header, "x5u", "https://evil.example"), claims, ours),
+		"x5c":             forge(t, with(header, "x5c", []string{"MII="}), claims, ours),
+		"b64":             forge(t, with(header, "b64", false), claims, ours),
+		"zip":             forge(t, with(header, "zip", "DEF"), claims, ours),
+		"cty":             forge(t, with(header, "cty", "JWT"), claims, ours),
+		"alg empty":       forge(t, with(header, "alg", ""), claims, func([]byte) []byte { return nil }),
+		"no alg":          forge(t, with(header, "alg", nil), claims, ours),
+		"alg as a list":   forge(t, with(header, "alg", []string{"EdDSA"}), claims, ours),
+		"alg eddsa":       forge(t, with(header, "alg", "eddsa"), claims, ours),
+		"alg Ed25519":     forge(t, with(header, "alg", "Ed25519"), claims, ours),
+		"HS256 by PEM":    forge(t, with(header, "alg", "HS256"), claims, func(in []byte) []byte { return hmacOf(publicPEM(t, public), in) }),
+		"kid as a number": forge(t, with(header, "kid", 1), claims, ours),
+		"kid as a list":   forge(t, with(header, "kid", []string{h.keys.id}), claims, ours),
+		"kid as address":  forge(t, with(header, "kid", "https://evil.example/key"), claims, ours),
+		"typ in capitals": forge(t, with(header, "typ", "AT+JWT"), claims, ours),
+		"no signature":    parts[0] + "." + parts[1] + ".",
+		"claims swapped":  parts[0] + "." + strings.Split(forge(t, header, with(claims, "sub", wire.UserID{1}.String()), ours), ".")[1] + "." + parts[2],
+		"two signatures":  good + "." + parts[2],
+		"exp as a text":   forge(t, header, with(claims, "exp", "tomorrow"), ours),
+		"exp null":        forge(t, header, with(claims, "exp", json.RawMessage("null")), ours),
+		"no iss":          forge(t, header, with(claims, "iss", nil), ours),
+		"aud among more":  forge(t, header, with(claims, "aud", []string{"other"}), ours),
 		"no exp":          forge(t, header, with(claims, "exp", nil), ours),
 		"exp passed":      forge(t, header, with(claims, "exp", now-6), ours),
 		"nbf future":      forge(t, header, with(claims, "nbf", now+60), ours),
@@ -129,7 +152,9 @@ func TestTokensThatAreNotExactlyOursAreRefused(t *testing.T) {
 		"other iss":       forge(t, header, with(claims, "iss", "x"), ours),
 		"last char":       good[:len(good)-1] + string(otherChar(good[len(good)-1])),
 		"newline":         good + "\n", "space": " " + good, "padding": good + "=",
-		"3 KB": forge(t, header, with(claims, "pad", strings.Repeat("x", 3000)), ours),
+		"newline inside": parts[0] + "." + parts[1] + ".\n" + parts[2],
+		"Bearer":         "Bearer " + good,
+		"3 KB":           forge(t, header, with(claims, "pad", strings.Repeat("x", 3000)), ours),
 	}
 	for name, token := range bad {
 		t.Run(name, func(t *testing.T) {
@@ -140,6 +165,9 @@ func TestTokensThatAreNotExactlyOursAreRefused(t *testing.T) {
 	for name, token := range map[string]string{
 		"other epoch": forge(t, header, with(claims, "epoch", 2), ours),
 		"other sub":   forge(t, header, with(claims, "sub", wire.UserID{1}.String()), ours),
+		"no sub":      forge(t, header, with(claims, "sub", nil), ours),
+		"no sid":      forge(t, header, with(claims, "sid", nil), ours),
+		"no epoch":    forge(t, header, with(claims, "epoch", nil), ours),
 		"other sid":   forge(t, header, with(claims, "sid", wire.SessionID{1}.String()), ours),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -147,6 +175,22 @@ func TestTokensThatAreNotExactlyOursAreRefused(t *testing.T) {
 			refused(t, err, wire.SessionEnded)
 		})
 	}
+}
+
+func hmacOf(key, in []byte) []byte {
+	m := hmac.New(sha256.New, key)
+	m.Write(in)
+	return m.Sum(nil)
+}
+
+// publicPEM is the public key as its file has it: what a confused library would take for the secret of HS256.
+func publicPEM(t *testing.T, public ed25519.PublicKey) []byte {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }
 
 func decodePart(t *testing.T, part string) map[string]any {

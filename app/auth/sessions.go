@@ -36,7 +36,27 @@ func (t *sessions) get(id wire.SessionID) (login, bool) {
 func (t *sessions) put(s store.Session, role wire.PlaceRole) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.byID[s.ID] = login{user: s.User, device: s.Device, role: role, epoch: s.UserEpoch, fresh: s.FreshUntil, expires: s.ExpiresAt}
+	t.byID[s.ID] = loginOf(s, role)
+}
+
+func loginOf(s store.Session, role wire.PlaceRole) login {
+	return login{user: s.User, device: s.Device, role: role, epoch: s.UserEpoch, fresh: s.FreshUntil, expires: s.ExpiresAt}
+}
+
+// replace makes the table what rows say, and returns the logins that are in it no more.
+func (t *sessions) replace(rows []store.LiveSession) (gone map[wire.SessionID]login) {
+	byID := make(map[wire.SessionID]login, len(rows))
+	for _, s := range rows {
+		byID[s.ID] = loginOf(s.Session, s.Role)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	gone = t.byID
+	for id := range byID {
+		delete(gone, id)
+	}
+	t.byID = byID
+	return gone
 }
 
 // change applies fn to a login that is still running.

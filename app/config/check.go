@@ -36,6 +36,9 @@ func (c *Config) fields() []field {
 		{"rate_user", &c.RateUser, checkRate(&c.RateUser)},
 		{"rate_messages", &c.RateMessages, checkRate(&c.RateMessages)},
 		{"rate_upload", &c.RateUpload, checkRate(&c.RateUpload)},
+		{"jwt_private_key_file", &c.JWTPrivateKeyFile, anything},
+		{"jwt_public_key_file", &c.JWTPublicKeyFile, anything},
+		{"totp_key_file", &c.TOTPKeyFile, anything},
 		{"log_level", &c.LogLevel, oneOf(&c.LogLevel, "debug", "info", "warn", "error")},
 		{"log_format", &c.LogFormat, oneOf(&c.LogFormat, "text", "json")},
 	}
@@ -113,6 +116,9 @@ func (c *Config) checkData() string {
 	}
 	return ""
 }
+
+// anything is right for a path: whether a file stands there is found out when it is opened.
+func anything() string { return "" }
 
 func (c *Config) checkProxies() string {
 	for _, p := range c.TrustedProxies {

@@ -26,8 +26,12 @@ type Config struct {
 	RateUser       string   // requests of one person
 	RateMessages   string   // messages of one person
 	RateUpload     string   // MiB that one person, and one address, may send
-	LogLevel       string   // debug, info, warn or error
-	LogFormat      string   // text or json
+	// Key files that stand elsewhere than in the data directory; empty: systemd's credentials, or else the data directory. They are only read.
+	JWTPrivateKeyFile string
+	JWTPublicKeyFile  string
+	TOTPKeyFile       string
+	LogLevel          string // debug, info, warn or error
+	LogFormat         string // text or json
 }
 
 // Default is what holds for every key the operator leaves out.

@@ -157,3 +157,30 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestSettingsThatOthersMayUseAreExposedButAnACLOfSystemdIsNot(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "place.toml")
+	for _, c := range []struct {
+		mode        os.FileMode
+		credentials string
+		exposed     bool
+	}{
+		{0o600, "", false}, {0o400, "", false}, {0o640, "", true}, {0o604, "", true}, {0o620, "", true},
+		{0o440, dir, false}, {0o440, dir + "/", false}, {0o440, t.TempDir(), true}, {0o444, dir, true}, {0o460, dir, true},
+	} {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, c.mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := CheckPrivate(path, c.credentials); (err != nil) != c.exposed {
+			t.Errorf("%v in %q: %v", c.mode, c.credentials, err)
+		}
+		os.Remove(path)
+	}
+	if err := CheckPrivate(path, ""); err != nil {
+		t.Errorf("none at all: %v", err)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -39,6 +40,31 @@ func Load(path string, set map[string]string) (Config, error) {
 		return Config{}, err
 	}
 	return parse(path, text, set)
+}
+
+// Exposed is a settings file that others on the machine may read or change, as ssh would not take one of its own.
+type Exposed struct {
+	Path string
+	Mode fs.FileMode
+}
+
+// Error says what to do.
+func (e Exposed) Error() string {
+	return fmt.Sprintf("others on this machine may use the settings %s (mode %04o): run chmod 0600 %s", e.Path, e.Mode.Perm(), e.Path)
+}
+
+// CheckPrivate returns Exposed when others may use the settings file at path. One that is not there is for Load to tell of. Where systemd grants a
+// credential by an ACL, its mask shows as the group's right to read, so that one bit is no fault in credentials, its directory, which may be empty.
+func CheckPrivate(path, credentials string) error {
+	closed := fs.FileMode(0o077)
+	if credentials != "" && filepath.Dir(path) == filepath.Clean(credentials) {
+		closed &^= 0o040
+	}
+	info, err := os.Stat(path)
+	if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&closed != 0 {
+		return Exposed{path, info.Mode()}
+	}
+	return nil
 }
 
 func read(path string) (string, error) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"time"
 
 	"chatalot/app/auth"
@@ -19,16 +18,6 @@ var (
 	ErrNoAccount = errors.New("no such account") // nobody has the sign-in name
 	ErrPaused    = errors.New("account paused")  // it is suspended
 )
-
-// besides opens the database beside a place that may be running on it, for as long as fn takes.
-func besides(ctx context.Context, c config.Config, log *slog.Logger, fn func(*store.Store) error) error {
-	s, err := store.Open(ctx, store.Options{Path: filepath.Join(c.Data, databaseFile), Beside: true, Now: time.Now, Log: log})
-	if err != nil {
-		return openFailure(err)
-	}
-	defer s.Close()
-	return fn(s)
-}
 
 // accountFailure gives what the console did to the account named so its one line.
 func accountFailure(name string, err error) error {
@@ -64,11 +53,11 @@ func Accounts(ctx context.Context, c config.Config, log *slog.Logger) (list []Ac
 }
 
 // UnlockAccount lets somebody sign in again who was locked out.
-func UnlockAccount(ctx context.Context, c config.Config, name string, log *slog.Logger) error {
+func UnlockAccount(ctx context.Context, c config.Config, insecure bool, name string, log *slog.Logger) error {
 	return besides(ctx, c, log, func(s *store.Store) error {
-		keys, err := auth.OpenKeys(ctx, filepath.Join(c.Data, secretsDir), s)
+		keys, err := auth.OpenKeys(ctx, keyFiles(c, insecure, log), s)
 		if err != nil {
-			return failure{ErrKeys, err.Error()}
+			return err
 		}
 		return accountFailure(name, auth.UnlockAccount(ctx, s, keys, name))
 	})

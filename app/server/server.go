@@ -23,13 +23,16 @@ import (
 	"chatalot/app/wire"
 )
 
-// Options are what a place is run with. All are needed.
+// Options are what a place is run with. All are needed but Built and Insecure.
 type Options struct {
 	Config  config.Config // already checked
 	Schema  string        // schema.sql
 	Assets  fs.FS         // the built web app
 	Version string
+	Built   string // when the program was built, RFC 3339; empty: not known
 	Log     *slog.Logger
+	// Insecure lets pass, with a warning, that others on this machine may use the key files.
+	Insecure bool
 	// Ready is called once people can connect. setupLink is empty for a place that is set up.
 	Ready func(address, setupLink string)
 }
@@ -37,7 +40,6 @@ type Options struct {
 // Why a place was not started, or no setup link made. Each arrives wrapped in one line for the operator.
 var (
 	ErrData    = errors.New("data directory")
-	ErrKeys    = errors.New("keys")
 	ErrListen  = errors.New("listen")
 	ErrSetUp   = errors.New("set up already")
 	ErrInUse   = store.ErrInUse
@@ -80,6 +82,9 @@ type place struct {
 // Serve runs the place until ctx ends, then stops it in order: no new requests, sockets told to come back, requests under way finished,
 // database closed. Nil means that it stopped cleanly.
 func Serve(ctx context.Context, o Options) error {
+	if err := checkClock(time.Now(), o.Built); err != nil {
+		return err
+	}
 	p := &place{o: o}
 	defer p.close()
 	if err := p.open(ctx); err != nil {
@@ -100,9 +105,9 @@ func (p *place) open(ctx context.Context) (err error) {
 	if p.store, err = store.Open(ctx, store.Options{Path: filepath.Join(c.Data, databaseFile), Schema: p.o.Schema, Now: time.Now, Log: p.o.Log}); err != nil {
 		return openFailure(err)
 	}
-	keys, err := auth.OpenKeys(ctx, filepath.Join(c.Data, secretsDir), p.store)
+	keys, err := auth.OpenKeys(ctx, keyFiles(c, p.o.Insecure, p.o.Log), p.store)
 	if err != nil {
-		return failure{ErrKeys, err.Error()}
+		return err
 	}
 	if err := p.listen(ctx); err != nil {
 		return err
@@ -113,6 +118,7 @@ func (p *place) open(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("load the sessions: %w", err)
 	}
+	p.followOthers()
 	p.daily = newDaily(p.o.Log)
 	p.daily.add("drop old audit entries", p.auth.PruneAudit)
 	p.chat = chat.New(chat.Options{Store: p.store, Live: p.live, Version: p.o.Version, Now: time.Now, Log: p.o.Log})

@@ -11,6 +11,8 @@ type Place struct {
 	SetupHash      [32]byte // SHA-256 of the one-time setup token; zero when none is out
 	SetupExpires   int64    // Unix ms
 	KeyFingerprint [32]byte // of the access-token key; zero before one was ever used
+	KeyNext        [32]byte // of the key that a rotation has made and the next start puts in force; zero when there is none
+	TOTPCheck      []byte   // a known value sealed under the TOTP key; nil before one was ever used
 }
 
 // SetUp reports whether the first account exists.
@@ -23,12 +25,12 @@ func (p Place) Wire(version string) wire.Place {
 
 // Place reads the place; schema.sql has made its row.
 func (tx *Tx) Place() (Place, error) {
-	return one(tx, scanPlace, `SELECT instance_id, name, registration, coalesce(set_up_at, 0), setup_hash, coalesce(setup_expires, 0), key_fingerprint
+	return one(tx, scanPlace, `SELECT instance_id, name, registration, coalesce(set_up_at, 0), setup_hash, coalesce(setup_expires, 0), key_fingerprint, key_next, totp_check
 		FROM place WHERE id = 1`)
 }
 
 func scanPlace(s scanner) (p Place, err error) {
-	err = s.Scan(fixed(p.Instance[:]), &p.Name, &p.Registration, &p.SetUpAt, orZero(p.SetupHash[:]), &p.SetupExpires, orZero(p.KeyFingerprint[:]))
+	err = s.Scan(fixed(p.Instance[:]), &p.Name, &p.Registration, &p.SetUpAt, orZero(p.SetupHash[:]), &p.SetupExpires, orZero(p.KeyFingerprint[:]), orZero(p.KeyNext[:]), &p.TOTPCheck)
 	return p, err
 }
 
@@ -41,11 +43,6 @@ func (tx *Tx) SetSetupToken(hash [32]byte, expires int64) error {
 func (tx *Tx) FinishSetup(name string, mode wire.Registration) error {
 	return tx.execOne(`UPDATE place SET name = ?, registration = ?, set_up_at = ?, setup_hash = NULL, setup_expires = NULL
 		WHERE id = 1 AND set_up_at IS NULL`, name, string(mode), tx.now)
-}
-
-// SetKeyFingerprint keeps which access-token key is in use.
-func (tx *Tx) SetKeyFingerprint(fingerprint [32]byte) error {
-	return tx.execOne("UPDATE place SET key_fingerprint = ? WHERE id = 1", fingerprint[:])
 }
 
 // FirstCommunity is the community that the place began with, or the oldest that is left of those since: ErrNotFound when there is none.

@@ -70,19 +70,25 @@ func (tx *Tx) EndDeadSessions() error {
 	return err
 }
 
-// EndAllSessions removes every login of everybody and returns how many there were.
-func (tx *Tx) EndAllSessions() (int64, error) { return tx.exec("DELETE FROM session") }
-
 // LiveSession is what the table of running logins in memory starts from.
 type LiveSession struct {
 	Session
 	Role wire.PlaceRole
 }
 
-// LiveSessions lists every login with its person's role.
+// LiveSessions lists every login that lets its person in, with the person's role.
 func (tx *Tx) LiveSessions() ([]LiveSession, error) {
 	return many(tx, func(s scanner) (v LiveSession, err error) {
 		err = s.Scan(&v.ID, fixed(v.User[:]), maybe[wire.DeviceID]{&v.Device}, &v.UserEpoch, &v.FreshUntil, &v.ExpiresAt, &v.Role)
 		return v, err
-	}, "SELECT s.id, s.user_id, s.device_id, s.user_epoch, s.fresh_until, s.expires_at, u.role FROM session s JOIN user u ON u.id = s.user_id")
+	}, `SELECT s.id, s.user_id, s.device_id, s.user_epoch, s.fresh_until, s.expires_at, u.role FROM session s JOIN user u ON u.id = s.user_id
+		WHERE s.user_epoch = u.epoch AND u.state IN ('active', 'locked')`)
+}
+
+// Removed lists the people who are suspended or deleted.
+func (tx *Tx) Removed() ([]wire.UserID, error) {
+	return many(tx, func(s scanner) (id wire.UserID, err error) {
+		err = s.Scan(fixed(id[:]))
+		return id, err
+	}, "SELECT id FROM user WHERE state IN ('suspended', 'deleted')")
 }

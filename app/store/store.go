@@ -46,6 +46,8 @@ type Store struct {
 	committed    atomic.Pointer[func(Commit)]
 	writtenPages int           // since the last checkpoint; the writer's own
 	flush        chan struct{} // the writer has left enough in the WAL for a checkpoint
+	looks        chan chan bool
+	seenVersion  int64 // of the file, as the writer last saw it; the writer's own
 }
 
 // Open opens the database at o.Path, makes it when the place is new, and brings an older one up to date after a verified copy
@@ -64,7 +66,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 
 func newStore(o Options) *Store {
 	s := &Store{path: o.Path, now: o.Now, log: o.Log, fatal: o.Fatal,
-		jobs: make(chan *job, maxBatch), closing: make(chan struct{}), ended: make(chan struct{}), flush: make(chan struct{}, 1)}
+		jobs: make(chan *job, maxBatch), closing: make(chan struct{}), ended: make(chan struct{}), flush: make(chan struct{}, 1), looks: make(chan chan bool)}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -109,6 +111,9 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	}
 	if o.Beside {
 		return nil
+	}
+	if s.seenVersion, err = s.dataVersion(); err != nil {
+		return s.explain(err)
 	}
 	return s.mark()
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"log/slog"
 
 	"chatalot/app/wire"
@@ -22,8 +23,8 @@ type User struct {
 // String keeps the password hash out of formatted text.
 func (u User) String() string { return "user " + u.ID.String() }
 
-// GoString keeps the password hash out of %#v.
-func (u User) GoString() string { return u.String() }
+// Format keeps the password hash out of every verb, those that no text has included.
+func (u User) Format(f fmt.State, _ rune) { f.Write([]byte(u.String())) }
 
 // LogValue keeps the password hash out of logs.
 func (u User) LogValue() slog.Value { return slog.StringValue(u.String()) }

@@ -77,6 +77,8 @@ func (s *Store) writeLoop() {
 		select {
 		case j := <-s.jobs:
 			batch = s.commitBatch(append(batch[:0], j))
+		case answer := <-s.looks:
+			answer <- s.look()
 		case <-s.closing:
 			s.drain(batch)
 			return

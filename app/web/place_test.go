@@ -113,7 +113,7 @@ func (p *testPlace) open(assets fstest.MapFS, edit []func(*Options)) {
 	check(p.t, err)
 	p.store, err = store.Open(ctx, store.Options{Path: filepath.Join(p.dir, "chatalot.db"), Schema: string(schema), Now: p.now, Log: log})
 	check(p.t, err)
-	keys, err := auth.OpenKeys(ctx, filepath.Join(p.dir, "secrets"), p.store)
+	keys, err := auth.OpenKeys(ctx, auth.KeyFiles{Dir: filepath.Join(p.dir, "secrets")}, p.store)
 	check(p.t, err)
 	hub := live.New()
 	who, err := auth.New(ctx, auth.Options{Store: p.store, Live: hub, Keys: keys, Registration: wire.InviteOnly, Version: "test", AuditDays: 90, Origin: p.origin, Now: p.now, Log: log})
