@@ -90,7 +90,7 @@ func TestEveryRouteFailsWithEveryHeader(t *testing.T) {
 			ask("with a foreign method", "BREW", path, nil, 405)
 			ask("with OPTIONS", "OPTIONS", path, nil, 405)
 			ask("with 1 MiB and a byte", r.method, path, strings.Repeat("x", maxBody+1), 413)
-			ask("with more behind it", r.method, path+"/nothing", nil, map[bool]int{true: 404, false: 405}[r.method == "GET"])
+			ask("with more behind it", r.method, path+"/nothing/at/all", nil, map[bool]int{true: 404, false: 405}[r.method == "GET"])
 			if !r.class.bearer() {
 				if r.class != socket {
 					ask("from another site", r.method, path, nil, 403, header("Origin", "https://evil.example"))
@@ -102,7 +102,9 @@ func TestEveryRouteFailsWithEveryHeader(t *testing.T) {
 			ask("with garbage for a token", r.method, path, nil, 401, header("Authorization", "Bearer garbage"))
 			if r.method == "POST" || r.method == "PUT" || r.method == "PATCH" {
 				got := p.call(r.method, path, root.in.AccessToken, "{}", header("Content-Type", "text/plain"))
-				if got.status != 204 { // typing reads no body at all
+				if got.status < 400 { // it reads no body at all
+					exactly(t, p, name+" with plain text", got)
+				} else {
 					refused(t, p, name+" with plain text", got, got.status)
 				}
 			}
