@@ -1,4 +1,3 @@
-import { delay, sleep } from './backoff.ts';
 import { Fault, unreachable } from './failure.ts';
 
 /** Where the access token comes from; renewed says that the last one was refused. */
@@ -7,8 +6,6 @@ export interface Tokens {
 }
 
 const patience = 20_000;
-/** Seconds that a request is held back without anybody being told. */
-const longest = 10;
 
 /** HTTP to the place: one way to ask, one shape of failure. Every rejection is a Fault. */
 export class Api {
@@ -37,24 +34,11 @@ export class Api {
   async #authorised<T>(method: string, path: string, body?: unknown): Promise<T> {
     const token = await this.#tokens.token(false);
     try {
-      return await calmly<T>(method, path, body, token);
+      return await ask<T>(method, path, body, token);
     } catch (error) {
       if (!(error instanceof Fault) || error.code !== 'unauthorized') throw error;
     }
-    return calmly<T>(method, path, body, await this.#tokens.token(true));
-  }
-}
-
-/** Asks again when the place says that it was too much at once: it refuses before it looks, so nothing has happened yet. */
-async function calmly<T>(method: string, path: string, body: unknown, token: string): Promise<T> {
-  for (let tries = 0; ; tries++) {
-    try {
-      return await ask<T>(method, path, body, token);
-    } catch (error) {
-      const wait = error instanceof Fault && error.code === 'too_many_requests' ? error.retryAfter : null;
-      if (wait === null || wait > longest || tries === 5) throw error;
-      await sleep(wait * 1000 + delay(0, Math.random()));
-    }
+    return ask<T>(method, path, body, await this.#tokens.token(true));
   }
 }
 
