@@ -382,11 +382,30 @@ func TestChangesOfPasswordAndSecondStepEndTrustAndChallenges(t *testing.T) {
 func first(secret []byte, _ []string) []byte { return secret }
 
 func TestAnAccountPausedBetweenTheStepsStaysOut(t *testing.T) {
+	h, g := keyed(t)
+	secret, _ := h.guarded(g)
+	in, err := h.recover("gurli", testProof, elsewhere)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, token := range []string{h.challenged(elsewhere), in.Challenge.Challenge} {
+		h.sql("UPDATE user SET state = 'suspended'")
+		_, err = h.answer(wire.ChallengeRequest{Challenge: token, Code: h.code(secret, 0)}, elsewhere)
+		refused(t, err, wire.AccountPaused)
+		h.sql("UPDATE user SET state = 'active'")
+	}
+	h.hasPassword(goodPassword) // nothing came in force either
+	if _, err := h.answer(wire.ChallengeRequest{Challenge: h.challenged(elsewhere), Code: h.code(secret, 0)}, elsewhere); err != nil {
+		t.Fatal("the code was used up:", err)
+	}
+}
+
+func TestWhateverEndsEveryTokenEndsAChallenge(t *testing.T) {
 	h, secret, _ := withTwoStep(t)
 	token := h.challenged(elsewhere)
-	h.sql("UPDATE user SET state = 'suspended'")
+	h.sql("UPDATE user SET epoch = epoch + 1")
 	_, err := h.answer(wire.ChallengeRequest{Challenge: token, Code: h.code(secret, 0)}, elsewhere)
-	refused(t, err, wire.AccountPaused)
+	refused(t, err, wire.ChallengeGone)
 }
 
 func TestTwoStepCodesAreAskedForOnceConfirmed(t *testing.T) {

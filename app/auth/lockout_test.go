@@ -410,9 +410,13 @@ func TestAPausedAccountIsToldOnlyToWhoeverKnowsThePassword(t *testing.T) {
 	h.quick()
 	for _, state := range []wire.UserState{wire.Locked, wire.Suspended, wire.Deleted} {
 		h.sql("UPDATE user SET state = ? WHERE username = 'gurli'", string(state))
+		before := h.count(wire.ActSignInFailed)
 		_, err := h.try("gurli", wrongPassword, elsewhere)
 		refused(t, err, wire.BadCredentials)
 		failures := h.count(wire.ActSignInFailed)
+		if told := failures > before; told == (state == wire.Deleted) {
+			t.Errorf("%s: the wrong password was written down: %v", state, told)
+		}
 		_, err = h.try("gurli", goodPassword, elsewhere)
 		if state == wire.Deleted { // like a name that nobody has
 			refused(t, err, wire.BadCredentials)
