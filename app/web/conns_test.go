@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,9 +90,7 @@ func TestEveryRouteFailsWithEveryHeader(t *testing.T) {
 			ask("with a foreign method", "BREW", path, nil, 405)
 			ask("with OPTIONS", "OPTIONS", path, nil, 405)
 			ask("with 1 MiB and a byte", r.method, path, strings.Repeat("x", maxBody+1), 413)
-			if !slices.ContainsFunc(p.face.routes, func(o route) bool { return o.method == r.method && strings.HasPrefix(o.pattern, r.pattern+"/{") }) {
-				ask("with more behind it", r.method, path+"/nothing", nil, map[bool]int{true: 404, false: 405}[r.method == "GET"])
-			}
+			ask("with more behind it", r.method, path+"/nothing/at/all", nil, map[bool]int{true: 404, false: 405}[r.method == "GET"])
 			if !r.class.bearer() {
 				if r.class != socket {
 					ask("from another site", r.method, path, nil, 403, header("Origin", "https://evil.example"))

@@ -11,7 +11,11 @@ func (f *Face) recover(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := f.mayTry(r); err != nil {
+		return err
+	}
 	grant, err := f.auth.Recover(r.Context(), req, f.from(r))
+	f.tried(r, req.Username, err)
 	return f.signIn(w, http.StatusOK, grant, err)
 }
 
