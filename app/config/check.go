@@ -13,7 +13,7 @@ import (
 // field ties a key to where it is kept and to the rule it must obey: check answers "" or what is wrong and what to write instead.
 type field struct {
 	key   string
-	value any // *string or *[]string
+	value any // *string, *[]string or *int
 	check func() string
 }
 
@@ -24,6 +24,7 @@ func (c *Config) fields() []field {
 		{"data", &c.Data, c.checkData},
 		{"registration", &c.Registration, oneOf(&c.Registration, "invite_only", "open", "closed")},
 		{"trusted_proxies", &c.TrustedProxies, c.checkProxies},
+		{"backup_keep", &c.BackupKeep, between(&c.BackupKeep, 0, 365)},
 		{"log_level", &c.LogLevel, oneOf(&c.LogLevel, "debug", "info", "warn", "error")},
 		{"log_format", &c.LogFormat, oneOf(&c.LogFormat, "text", "json")},
 	}
@@ -35,6 +36,15 @@ func oneOf(value *string, allowed ...string) func() string {
 			return ""
 		}
 		return fmt.Sprintf("%q is none of %s", *value, strings.Join(allowed, ", "))
+	}
+}
+
+func between(value *int, least, most int) func() string {
+	return func() string {
+		if least <= *value && *value <= most {
+			return ""
+		}
+		return fmt.Sprintf("%d is not between %d and %d", *value, least, most)
 	}
 }
 

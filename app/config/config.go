@@ -15,6 +15,7 @@ type Config struct {
 	Data           string   // directory of the database and its secrets; made when missing
 	Registration   string   // the mode a new place starts with: invite_only, open or closed
 	TrustedProxies []string // CIDR prefixes whose X-Forwarded-For is believed
+	BackupKeep     int      // how many nightly copies of the database are kept; 0: none are made
 	LogLevel       string   // debug, info, warn or error
 	LogFormat      string   // text or json
 }
@@ -26,6 +27,7 @@ func Default() Config {
 		Data:           "chatalot-data",
 		Registration:   "invite_only",
 		TrustedProxies: []string{"127.0.0.0/8", "::1/128"},
+		BackupKeep:     3,
 		LogLevel:       "info",
 		LogFormat:      "text",
 	}

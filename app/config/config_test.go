@@ -81,6 +81,8 @@ func TestSingleFaults(t *testing.T) {
 		`registration = "anyone"`:                                    "none of invite_only, open, closed",
 		`trusted_proxies = "127.0.0.1"`:                              "must be a list",
 		`trusted_proxies = [1]`:                                      "must be a list",
+		`backup_keep = "3"`:                                          "must be a whole number",
+		`backup_keep = -1`:                                           "-1 is not between 0 and 365",
 		`log_format = "xml"`:                                         "none of text, json",
 		`data = ""`:                                                  "names no directory",
 		`listen = "localhost:1`:                                      "place.toml line 1",

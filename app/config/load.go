@@ -126,12 +126,17 @@ func (c *Config) reset(key string) {
 		*to = *d.field(key).value.(*string)
 	case *[]string:
 		*to = *d.field(key).value.(*[]string)
+	case *int:
+		*to = *d.field(key).value.(*int)
 	}
 }
 
 func kindOf(value any) string {
-	if _, ok := value.(*[]string); ok {
+	switch value.(type) {
+	case *[]string:
 		return `a list of texts, for example ["127.0.0.0/8"]`
+	case *int:
+		return "a whole number"
 	}
 	return "a text in quotes"
 }
