@@ -6,6 +6,7 @@
 
 GO ?= go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BUILT := $(shell git log -1 --format=%cI 2>/dev/null)
 GOROOT := $(shell $(GO) env GOROOT)
 
 generated := assets/src/crypto/generated
@@ -26,7 +27,7 @@ concurrent := ./app/store/... ./app/live/... ./app/chat/... ./app/auth/... ./app
 .DELETE_ON_ERROR:
 
 build: web
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o chatalot .
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X main.built=$(BUILT)' -o chatalot .
 
 run: build
 	./chatalot serve --data .run

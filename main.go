@@ -18,8 +18,11 @@ var example string
 //go:embed all:assets/dist
 var assets embed.FS
 
-// version is set by the linker; see the Makefile.
-var version = "dev"
+// version and built (RFC 3339) are set by the linker; see the Makefile.
+var (
+	version = "dev"
+	built   = ""
+)
 
 func main() {
 	dist, err := fs.Sub(assets, "assets/dist")
@@ -27,7 +30,7 @@ func main() {
 		panic(err) // the path is the one embedded above
 	}
 	os.Exit(app.Main(app.Program{
-		Version: version, Schema: schema, Example: example, Assets: dist,
+		Version: version, Built: built, Schema: schema, Example: example, Assets: dist,
 		Args: os.Args[1:], Out: os.Stdout, Err: os.Stderr,
 	}))
 }

@@ -18,6 +18,7 @@ import (
 // Program is what main hands over: what is built into the binary, and the process around it.
 type Program struct {
 	Version string
+	Built   string   // when, RFC 3339; empty: not known
 	Schema  string   // schema.sql
 	Example string   // config.example.toml
 	Assets  fs.FS    // the built web app
@@ -30,14 +31,18 @@ const usage = `chatalot serves a place where a family or a club talks, end-to-en
 
   chatalot serve    run the place; prints the setup link while nobody has an account
   chatalot setup    print a fresh setup link, also beside a running place
+  chatalot doctor   examine the place, running or not: 0 all is well, 1 something warns, 2 something fails
+  chatalot firewall print the firewall rules that fit the place
   chatalot config   print every setting with its default
   chatalot version  print the version
   chatalot help     print this
 
-serve and setup take
+serve, setup, doctor and firewall take
   --data DIR        where the database and its secrets are (serve makes it)
   --listen ADDR     host:port to serve on, default localhost:8080
   --config FILE     settings; see chatalot config. The command line wins over it.
+doctor also takes
+  --json            print the result for programs
 `
 
 // Main runs one verb and returns the process's exit status. SIGINT and SIGTERM end it in order; a second one at once.
@@ -62,7 +67,7 @@ func Run(ctx context.Context, p Program) int {
 
 func (p Program) run(ctx context.Context) error {
 	if len(p.Args) == 0 {
-		return usageError("say what to do: serve, setup, config, version or help")
+		return usageError("say what to do: serve, setup, doctor, firewall, config, version or help")
 	}
 	verb, args := p.Args[0], p.Args[1:]
 	if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
@@ -73,6 +78,10 @@ func (p Program) run(ctx context.Context) error {
 		return p.serve(ctx, args)
 	case "setup":
 		return p.setup(ctx, args)
+	case "doctor":
+		return p.doctor(ctx, args)
+	case "firewall":
+		return p.firewall(args)
 	case "config":
 		return p.print(args, p.Example)
 	case "version", "--version":
@@ -92,31 +101,46 @@ func (p Program) print(args []string, text string) error {
 	return err
 }
 
-// settings reads the flags of serve and setup and the file that they name.
+// settings reads the flags of a verb and the file that they name.
 func settings(args []string) (config.Config, error) {
+	file, set, err := parse(args, nil)
+	if err != nil {
+		return config.Config{}, err
+	}
+	return config.Load(file, set)
+}
+
+// parse reads the flags that the verbs have in common, and those that own adds: the settings file, and the values that win over it by key.
+func parse(args []string, own func(*flag.FlagSet)) (path string, set map[string]string, err error) {
 	flags := flag.NewFlagSet("", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	file := flags.String("config", "", "")
 	flags.String("data", "", "")
 	flags.String("listen", "", "")
+	shared := map[string]bool{"data": true, "listen": true}
+	if own != nil {
+		own(flags)
+	}
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return config.Config{}, usageError("ask for help alone: chatalot help")
+		return "", nil, usageError("ask for help alone: chatalot help")
 	} else if err != nil {
-		return config.Config{}, usageError(err.Error())
+		return "", nil, usageError(err.Error())
 	}
 	if flags.NArg() > 0 {
-		return config.Config{}, usageError(fmt.Sprintf("%q is too much here", flags.Arg(0)))
+		return "", nil, usageError(fmt.Sprintf("%q is too much here", flags.Arg(0)))
 	}
-	set, empty := map[string]string{}, false
+	empty := false
+	set = map[string]string{}
 	flags.Visit(func(f *flag.Flag) {
-		if f.Name == "config" {
+		switch {
+		case f.Name == "config":
 			empty = *file == ""
-		} else {
+		case shared[f.Name]:
 			set[f.Name] = f.Value.String()
 		}
 	})
 	if empty {
-		return config.Config{}, usageError("--config names no file")
+		return "", nil, usageError("--config names no file")
 	}
-	return config.Load(*file, set)
+	return *file, set, nil
 }

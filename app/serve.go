@@ -11,12 +11,16 @@ import (
 )
 
 func (p Program) serve(ctx context.Context, args []string) error {
-	c, err := settings(args)
+	file, set, err := parse(args, nil)
+	if err != nil {
+		return err
+	}
+	c, err := config.Load(file, set)
 	if err != nil {
 		return err
 	}
 	return server.Serve(ctx, server.Options{
-		Config: c, Schema: p.Schema, Assets: p.Assets, Version: p.Version, Log: logger(c, p.Err),
+		Config: c, Settings: file, Schema: p.Schema, Assets: p.Assets, Version: p.Version, Built: p.Built, Log: logger(c, p.Err),
 		Ready: func(address, setupLink string) { p.greet(address, setupLink) },
 	})
 }

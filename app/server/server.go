@@ -12,11 +12,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"chatalot/app/auth"
 	"chatalot/app/chat"
 	"chatalot/app/config"
+	"chatalot/app/doctor"
 	"chatalot/app/live"
 	"chatalot/app/store"
 	"chatalot/app/web"
@@ -29,7 +31,10 @@ type Options struct {
 	Schema  string        // schema.sql
 	Assets  fs.FS         // the built web app
 	Version string
+	Built   string // when the program was built, RFC 3339; empty: not known
 	Log     *slog.Logger
+	// Settings is the path of the settings file; empty: there is none.
+	Settings string
 	// Ready is called once people can connect. setupLink is empty for a place that is set up.
 	Ready func(address, setupLink string)
 }
@@ -57,9 +62,9 @@ func (f failure) Error() string { return f.line }
 func (f failure) Unwrap() error { return f.kind }
 
 const (
-	databaseFile = "chatalot.db"
-	secretsDir   = "secrets"
-	addressFile  = "address" // where people reach the place: chatalot setup reads it
+	databaseFile = doctor.DatabaseFile
+	secretsDir   = doctor.SecretsDir
+	addressFile  = doctor.AddressFile // where people reach the place: chatalot setup reads it
 
 	stopTime = 10 * time.Second // for requests under way to end
 )
@@ -74,12 +79,18 @@ type place struct {
 	face     *web.Face
 	listener net.Listener
 	address  string
+	checkups *checkups
+
+	work    sync.WaitGroup // what goes on by itself until stopWork
+	workCtx context.Context
+	endWork context.CancelFunc
 }
 
 // Serve runs the place until ctx ends, then stops it in order: no new requests, sockets told to come back, requests under way finished,
 // database closed. Nil means that it stopped cleanly.
 func Serve(ctx context.Context, o Options) error {
 	p := &place{o: o}
+	p.workCtx, p.endWork = context.WithCancel(context.WithoutCancel(ctx)) // ends with stopWork, after the last request
 	defer p.close()
 	if err := p.open(ctx); err != nil {
 		return err
@@ -133,7 +144,10 @@ func (p *place) listen(ctx context.Context) (err error) {
 		return failure{ErrData, fmt.Sprintf("The data directory cannot be written to: %v.", err)}
 	}
 	p.face, err = web.New(web.Options{Auth: p.auth, Chat: p.chat, Assets: p.o.Assets, Origin: p.address, TrustedProxies: c.TrustedProxies,
-		Version: p.o.Version, Now: time.Now, Log: p.o.Log})
+		Version: p.o.Version, Now: time.Now, Log: p.o.Log, Checkup: p.checkup})
+	if err == nil {
+		p.checkups = newCheckups(p.workCtx, p.subject(), p.o.Log)
+	}
 	return err
 }
 
@@ -157,6 +171,7 @@ func (p *place) serve(ctx context.Context, link string) error {
 	go func() { failed <- server.Serve(p.listener) }() // ends with Shutdown; received below
 	p.o.Log.Info("serving", "address", p.address, "listen", p.listener.Addr().String(), "version", p.o.Version)
 	p.o.Ready(p.address, link)
+	p.work.Go(func() { nightly(p.workCtx, p.jobs(), time.Now, p.o.Log) })
 	tellSystemd("READY=1")
 	select {
 	case err := <-failed:
@@ -173,6 +188,7 @@ func (p *place) serve(ctx context.Context, link string) error {
 func (p *place) stop(server *http.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
+	p.endWork() // so that nobody waits for an examination
 	p.face.Close()
 	if err := server.Shutdown(ctx); err != nil {
 		p.o.Log.Warn("some requests were cut off", "err", err)
@@ -181,8 +197,18 @@ func (p *place) stop(server *http.Server) error {
 	return nil
 }
 
+// stopWork ends what goes on by itself and waits for it.
+func (p *place) stopWork() {
+	p.endWork()
+	p.work.Wait()
+	if p.checkups != nil {
+		p.checkups.wg.Wait()
+	}
+}
+
 // close closes what was opened, last first. It is called once, however far open came.
 func (p *place) close() {
+	p.stopWork()
 	if p.listener != nil {
 		p.listener.Close() // a second time after Serve: its error says nothing
 	}

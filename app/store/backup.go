@@ -12,13 +12,9 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	return s.copyVerified(ctx, path, nil)
 }
 
-// BackupCounted is Backup that also tells how many rows each table had in the snapshot that was copied, for a rehearsal to compare with.
-func (s *Store) BackupCounted(ctx context.Context, path string) (rows map[string]int64, err error) {
-	err = s.copyVerified(ctx, path, func(tx *Tx) error {
-		rows, err = tx.RowCounts()
-		return err
-	})
-	return rows, err
+// BackupSeen is Backup that first has look read the very snapshot that is copied, for a rehearsal to compare the copy with.
+func (s *Store) BackupSeen(ctx context.Context, path string, look func(*Tx) error) error {
+	return s.copyVerified(ctx, path, look)
 }
 
 // RowCounts tells how many rows each table of the schema has.

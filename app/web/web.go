@@ -3,6 +3,7 @@
 package web
 
 import (
+	"context"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 
 	"chatalot/app/auth"
 	"chatalot/app/chat"
+	"chatalot/app/wire"
 )
 
 // Options are what a Face works with. All are needed.
@@ -25,6 +27,8 @@ type Options struct {
 	Version        string   // of the program
 	Now            func() time.Time
 	Log            *slog.Logger
+	// Checkup examines the place: the newest result there is, or with again a new one.
+	Checkup func(ctx context.Context, again bool) (wire.Checkup, error)
 }
 
 // Face answers HTTP for a place.
@@ -37,6 +41,7 @@ type Face struct {
 	version string
 	now     func() time.Time
 	log     *slog.Logger
+	examine func(ctx context.Context, again bool) (wire.Checkup, error)
 	router  *chi.Mux
 	routes  []route
 }
@@ -52,7 +57,7 @@ func New(o Options) (*Face, error) {
 		return nil, err
 	}
 	f := &Face{auth: o.Auth, chat: o.Chat, origin: newOrigin(own), files: files, sockets: newSockets(),
-		version: o.Version, now: o.Now, log: o.Log}
+		version: o.Version, now: o.Now, log: o.Log, examine: o.Checkup}
 	f.routes = f.everyRoute()
 	f.router = f.newRouter(o.TrustedProxies)
 	return f, nil
