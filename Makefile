@@ -6,7 +6,7 @@
 
 GO ?= go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-BUILT := $(shell git log -1 --format=%cI 2>/dev/null)
+BUILT := $(shell git log -1 --format=%ct 2>/dev/null)
 GOROOT := $(shell $(GO) env GOROOT)
 
 generated := assets/src/crypto/generated

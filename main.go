@@ -18,7 +18,7 @@ var example string
 //go:embed all:assets/dist
 var assets embed.FS
 
-// version and built (RFC 3339) are set by the linker; see the Makefile.
+// version and built (Unix seconds) are set by the linker; see the Makefile.
 var (
 	version = "dev"
 	built   = ""

@@ -18,7 +18,7 @@ import (
 // Program is what main hands over: what is built into the binary, and the process around it.
 type Program struct {
 	Version string
-	Built   string   // when, RFC 3339; empty: not known
+	Built   string   // the date of the commit it was built from, Unix seconds; empty when unknown
 	Schema  string   // schema.sql
 	Example string   // config.example.toml
 	Assets  fs.FS    // the built web app

@@ -26,8 +26,7 @@ func (p Program) doctor(ctx context.Context, args []string) error {
 	if fault != nil {
 		c = usable(c, set)
 	}
-	built, _ := time.Parse(time.RFC3339, p.Built) // zero when it is not known
-	up := doctor.Examine(ctx, doctor.Subject{Config: c, Settings: file, Fault: fault, Version: p.Version, Built: built, Now: time.Now, Machine: doctor.ThisMachine()})
+	up := doctor.Examine(ctx, doctor.Subject{Config: c, Settings: file, Fault: fault, Version: p.Version, Built: p.built(), Now: time.Now, Machine: doctor.ThisMachine()})
 	if ctx.Err() != nil {
 		return fmt.Errorf("the examination was cut short: %w", ctx.Err())
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
+	"time"
 
 	"chatalot/app/config"
 	"chatalot/app/server"
@@ -20,7 +22,7 @@ func (p Program) serve(ctx context.Context, args []string) error {
 		return err
 	}
 	return server.Serve(ctx, server.Options{
-		Config: c, Settings: file, Schema: p.Schema, Assets: p.Assets, Version: p.Version, Built: p.Built, Log: logger(c, p.Err),
+		Config: c, Settings: file, Schema: p.Schema, Assets: p.Assets, Version: p.Version, Built: p.built(), Log: logger(c, p.Err),
 		Ready: func(address, setupLink string) { p.greet(address, setupLink) },
 	})
 }
@@ -53,6 +55,15 @@ func (p Program) showLink(link string) error {
 	}
 	_, err = fmt.Fprintf(p.Out, "\nOpen this link to set up your place. It works once, for 24 hours; keep it to yourself.\n\n  %s\n\n%s\n", link, code)
 	return err
+}
+
+// built is when the program was made, zero when it does not know.
+func (p Program) built() time.Time {
+	seconds, err := strconv.ParseInt(p.Built, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0)
 }
 
 func logger(c config.Config, to io.Writer) *slog.Logger {

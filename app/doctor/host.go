@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"go/version"
 	"os"
@@ -56,7 +55,7 @@ func knownBad(list, goVersion string, modules map[string]string) (listed string,
 	return listed, bad
 }
 
-// older compares versions such as v1.2.3 and go1.2.3. What is neither, such as a version between two releases, is not judged.
+// older compares versions such as v1.2.3 and go1.2.3. What is neither, such as that of a local change, is not judged.
 func older(have, than string) bool {
 	as := func(v string) string {
 		v, _, _ = strings.Cut(v, " ") // "go1.26.8 X:nodwarf5"
@@ -128,25 +127,31 @@ func resources(_ context.Context, p *patient) verdict {
 		return p.asleep()
 	}
 	limits, err := p.Machine.read(fmt.Sprintf("proc/%d/limits", p.pid))
-	memory, err2 := p.Machine.read("proc/meminfo")
-	if err := errors.Join(err, err2); err != nil {
+	if err != nil {
 		return warn("Ask again as the user who runs the place, or as root.", "The limits of the process cannot be read: %s.", plain(err))
 	}
-	return judgeResources(openFiles(limits), available(memory))
+	free := int64(-1)
+	if memory, err := p.Machine.read("proc/meminfo"); err == nil { // a service may be kept from seeing it (ProcSubset=pid)
+		free = available(memory)
+	}
+	return judgeResources(openFiles(limits), free)
 }
 
 func judgeResources(files, memory int64) verdict {
 	const more = "Set LimitNOFILE=16384 in the systemd unit, or run ulimit -n 16384 before starting the place."
 	const free = "Stop what is not needed on this machine, or give it more memory."
-	seen := fmt.Sprintf("%d open files are allowed and %s of memory are available", files, size(memory))
+	seen := fmt.Sprintf("%d open files are allowed", files)
+	if memory >= 0 {
+		seen += " and " + size(memory) + " of memory are available"
+	}
 	switch {
 	case files < 256:
 		return fail(more, "%s.", seen)
-	case memory < memoryOut:
+	case memory >= 0 && memory < memoryOut:
 		return fail(free, "%s.", seen)
 	case files < filesFew:
 		return warn(more, "%s.", seen)
-	case memory < memoryLow:
+	case memory >= 0 && memory < memoryLow:
 		return warn(free, "%s.", seen)
 	}
 	return pass("%s.", seen)

@@ -107,7 +107,7 @@ type listener struct {
 const postgres = 5432
 
 func listeners(_ context.Context, p *patient) verdict {
-	all, err := p.Machine.listeners()
+	all, err := p.Machine.listeners(p.pid)
 	if err != nil {
 		return warn("Look with ss -tulpn what listens on this machine.", "This system does not tell what listens on it.")
 	}
@@ -151,12 +151,16 @@ func (p *patient) judgeListeners(own []listener) verdict {
 	return pass("The place listens on port %s of this machine alone, and nothing offers port 5432 to the network.", port)
 }
 
-// listeners reads /proc/net (proc_net(5)): TCP sockets in state LISTEN, and UDP sockets that are not bound to one peer.
-func (m Machine) listeners() ([]listener, error) {
+// listeners reads /proc/PID/net (proc_net(5)) of the network that process pid is in: TCP sockets in state LISTEN, and UDP sockets that are not bound
+// to one peer. For 0 it is the doctor's own.
+func (m Machine) listeners(pid int) ([]listener, error) {
 	all := []listener{}
-	found := false
+	found, dir := false, "proc/self/net/"
+	if pid != 0 {
+		dir = fmt.Sprintf("proc/%d/net/", pid)
+	}
 	for _, name := range []string{"tcp", "tcp6", "udp", "udp6"} {
-		text, err := m.read("proc/net/" + name)
+		text, err := m.read(dir + name)
 		if err != nil {
 			continue // no IPv6
 		}

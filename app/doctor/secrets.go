@@ -34,9 +34,12 @@ var publishedKeys = []string{
 	"3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29", // 32 zero bytes
 }
 
+// secret is where one of the key files stands.
+func (p *patient) secret(name string) string { return p.path(SecretsDir, name) }
+
 // privateKey reads the key that signs access tokens.
 func (p *patient) privateKey() (ed25519.PrivateKey, error) {
-	text, err := os.ReadFile(p.path(SecretsDir, privateKeyFile))
+	text, err := os.ReadFile(p.secret(privateKeyFile))
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +60,7 @@ func (p *patient) privateKey() (ed25519.PrivateKey, error) {
 
 // publicKey reads the other half, nil when it has no file: the place makes it again.
 func (p *patient) publicKey() (ed25519.PublicKey, error) {
-	text, err := os.ReadFile(p.path(SecretsDir, publicKeyFile))
+	text, err := os.ReadFile(p.secret(publicKeyFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -77,7 +80,7 @@ func (p *patient) publicKey() (ed25519.PublicKey, error) {
 }
 
 func signingKey(_ context.Context, p *patient) verdict {
-	path := p.path(SecretsDir, privateKeyFile)
+	path := p.secret(privateKeyFile)
 	private, err := p.privateKey()
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && p.health.Place.KeyFingerprint == [32]byte{}:
@@ -91,14 +94,14 @@ func signingKey(_ context.Context, p *patient) verdict {
 	}
 	public := private.Public().(ed25519.PublicKey)
 	if other, err := p.publicKey(); err != nil || other != nil && !public.Equal(other) {
-		return fail("Restore the pair from your backup, or delete "+p.path(SecretsDir, publicKeyFile)+" and start the place, which makes it again.", "%s does not belong to the private key.", publicKeyFile)
+		return fail("Restore the pair from your backup, or delete "+p.secret(publicKeyFile)+" and start the place, which makes it again.", "%s does not belong to the private key.", publicKeyFile)
 	}
 	if slices.Contains(publishedKeys, hex.EncodeToString(public)) {
 		return fail("Delete both files in "+p.path(SecretsDir)+" named jwt_*, put a new key there (openssl genpkey -algorithm ed25519 -out "+path+"; chmod 600 "+path+
 			") and start the place again.", "The signing key is a sample from a published document, which anybody has.")
 	}
 	if used := p.health.Place.KeyFingerprint; used != [32]byte{} && used != sha256.Sum256(public) {
-		return warn("Put the former file back, or restart the place and have everybody sign in again.", "The signing key on disk is not the one this place has used so far.")
+		return warn("If you have just rotated the keys, restart the place; if not, put the former file back from your backup.", "The signing key on disk is not the one in force.")
 	}
 	return pass("An Ed25519 key of this place's own signs access tokens, and %s belongs to it.", publicKeyFile)
 }
@@ -113,7 +116,7 @@ func keyPermissions(_ context.Context, p *patient) verdict {
 		forbidden fs.FileMode
 		mode      string
 	}{
-		{dir, 0o077, "700"}, {filepath.Join(dir, privateKeyFile), 0o077, "600"}, {filepath.Join(dir, publicKeyFile), 0o022, "644"},
+		{dir, 0o077, "700"}, {p.secret(privateKeyFile), 0o077, "600"}, {p.secret(publicKeyFile), 0o022, "644"},
 	} {
 		if v, ok := p.modeOf(one.path, one.forbidden, one.mode); !ok {
 			return v
@@ -181,7 +184,7 @@ func settingsFile(_ context.Context, p *patient) verdict {
 }
 
 func twoStepKey(_ context.Context, p *patient) verdict {
-	path := p.path(SecretsDir, totpKeyFile)
+	path := p.secret(totpKeyFile)
 	key, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && p.health.TOTPUsed:

@@ -18,8 +18,7 @@ func (p *place) jobs() []Job {
 
 // subject is the place as it knows itself.
 func (p *place) subject() doctor.Subject {
-	built, _ := time.Parse(time.RFC3339, p.o.Built) // zero when it is not known
-	return doctor.Subject{Config: p.o.Config, Settings: p.o.Settings, Version: p.o.Version, Built: built, Now: time.Now, Machine: doctor.ThisMachine(),
+	return doctor.Subject{Config: p.o.Config, Settings: p.o.Settings, Version: p.o.Version, Built: p.o.Built, Now: time.Now, Machine: doctor.ThisMachine(),
 		Handler: p.face, Engine: p.store.Engine}
 }
 

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -182,7 +183,7 @@ func (c *copier) rehearse(ctx context.Context, path string, want seen) error {
 	if err := errors.Join(err, s.Close()); err != nil {
 		return err
 	}
-	if !maps.Equal(got.rows, want.rows) || got.place != want.place || got.totp != want.totp {
+	if !maps.Equal(got.rows, want.rows) || !reflect.DeepEqual(got.place, want.place) || got.totp != want.totp {
 		return errors.New("it does not hold the same rows as the database")
 	}
 	return nil

@@ -31,7 +31,7 @@ type Options struct {
 	Schema  string        // schema.sql
 	Assets  fs.FS         // the built web app
 	Version string
-	Built   string // when the program was built, RFC 3339; empty: not known
+	Built   time.Time // when the program was made; zero when it does not know
 	Log     *slog.Logger
 	// Settings is the path of the settings file; empty: there is none.
 	Settings string

@@ -47,7 +47,7 @@ func TestEveryRouteOfTheRouterHasAClass(t *testing.T) {
 		}
 		walked++
 		switch declared[method+" "+pattern] {
-		case open, public, user, socket:
+		case open, public, user, fresh, admin, freshAdmin, socket:
 		default:
 			t.Errorf("%s %s has no class", method, pattern)
 		}
