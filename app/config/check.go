@@ -22,9 +22,9 @@ func (c *Config) fields() []field {
 		{"listen", &c.Listen, c.checkListen},
 		{"public_url", &c.PublicURL, c.checkPublicURL},
 		{"data", &c.Data, c.checkData},
+		{"backup_keep", &c.BackupKeep, between(&c.BackupKeep, 0, 365)},
 		{"registration", &c.Registration, oneOf(&c.Registration, "invite_only", "open", "closed")},
 		{"trusted_proxies", &c.TrustedProxies, c.checkProxies},
-		{"backup_keep", &c.BackupKeep, between(&c.BackupKeep, 0, 365)},
 		{"log_level", &c.LogLevel, oneOf(&c.LogLevel, "debug", "info", "warn", "error")},
 		{"log_format", &c.LogFormat, oneOf(&c.LogFormat, "text", "json")},
 	}

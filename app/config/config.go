@@ -13,9 +13,9 @@ type Config struct {
 	Listen         string   // host:port to serve plain HTTP on; loopback unless PublicURL is https
 	PublicURL      string   // the address in people's browsers, scheme and host only; empty: derived from Listen
 	Data           string   // directory of the database and its secrets; made when missing
+	BackupKeep     int      // how many nightly copies of the database are kept; 0: none are made
 	Registration   string   // the mode a new place starts with: invite_only, open or closed
 	TrustedProxies []string // CIDR prefixes whose X-Forwarded-For is believed
-	BackupKeep     int      // how many nightly copies of the database are kept; 0: none are made
 	LogLevel       string   // debug, info, warn or error
 	LogFormat      string   // text or json
 }
@@ -25,9 +25,9 @@ func Default() Config {
 	return Config{
 		Listen:         "localhost:8080",
 		Data:           "chatalot-data",
+		BackupKeep:     3,
 		Registration:   "invite_only",
 		TrustedProxies: []string{"127.0.0.0/8", "::1/128"},
-		BackupKeep:     3,
 		LogLevel:       "info",
 		LogFormat:      "text",
 	}
