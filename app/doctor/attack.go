@@ -116,7 +116,7 @@ func forgedTokens(ctx context.Context, p *patient) verdict {
 	}
 	tried := p.forger(public).forgeries(private)
 	for _, one := range tried {
-		r, err := p.door.ask(ctx, "GET", "/api/me", asksFrom, one.token, nil)
+		r, err := p.door.ask(ctx, "GET", "/api/me", p.from.asks, one.token, nil)
 		switch {
 		case err != nil:
 			return warn("Ask again; if it stays, the log of the place says what is wrong.", "The place could not be asked: %s.", plain(err))
@@ -145,7 +145,7 @@ func headers(ctx context.Context, p *patient) verdict {
 	if p.door == nil {
 		return p.asleep()
 	}
-	r, err := p.door.ask(ctx, "GET", "/api/doctor-was-here", asksFrom, "", nil)
+	r, err := p.door.ask(ctx, "GET", "/api/doctor-was-here", p.from.asks, "", nil)
 	const fix = "Use an unchanged chatalot, and take out of the proxy in front whatever changes headers."
 	switch {
 	case err != nil:
@@ -218,8 +218,8 @@ func limits(ctx context.Context, p *patient) verdict {
 		body                     []byte
 		want                     int // what the page lets through at once
 	}{
-		{"requests", "GET", "/api/place", burstsFrom, nil, 50},
-		{"tries to sign in", "POST", "/api/auth/refresh", guessesFrom, []byte("{}"), 10},
+		{"requests", "GET", "/api/place", p.from.bursts, nil, 50},
+		{"tries to sign in", "POST", "/api/auth/refresh", p.from.guesses, []byte("{}"), 10},
 	} {
 		n, wait, err := p.burst(ctx, one.method, one.path, one.from, one.body)
 		switch {
@@ -232,9 +232,9 @@ func limits(ctx context.Context, p *patient) verdict {
 		case n > 3*one.want:
 			return warn(fix, "Only after %d %s at once from one address came a 429; the hardening page has %d.", n, one.what, one.want)
 		}
-		told = append(told, fmt.Sprintf("%d %s", n, one.what))
+		told = append(told, fmt.Sprintf("%s after %d", one.what, n))
 	}
-	return pass("After %s at once from one address the place answered 429 with Retry-After.", strings.Join(told, " and after "))
+	return pass("Bursts from one address were answered 429 with Retry-After: %s.", strings.Join(told, ", "))
 }
 
 // burst asks until the answer is 429 and tells after how many answers that was, -1 for never, and the Retry-After that came with it.

@@ -167,6 +167,7 @@ type patient struct {
 	pid     int // of the process that serves the place; 0: none, or this system does not tell
 	running bool
 	origin  *url.URL // the place's address in a browser
+	from    senders
 
 	view    *store.View // nil: viewErr says why
 	viewErr error
@@ -180,7 +181,7 @@ type patient struct {
 func admit(ctx context.Context, s Subject) *patient {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	p := &patient{Subject: s}
+	p := &patient{Subject: s, from: newSenders(s.Now())}
 	if s.Handler != nil {
 		p.pid, p.running = os.Getpid(), true
 	} else {

@@ -493,6 +493,22 @@ func TestNobodyElsesPlaceIsAttacked(t *testing.T) {
 	}
 }
 
+// TestForgedTokensAreRefusedForWhatIsForged shows that the same token with a genuine signature is taken: nothing else about the forged ones is wrong.
+func TestForgedTokensAreRefusedForWhatIsForged(t *testing.T) {
+	b := healthy(t)
+	token, err := doctor.Genuine(t.Context(), b.Subject)
+	apptest.Must(t, err)
+	req, err := http.NewRequestWithContext(t.Context(), "GET", b.place.URL+"/api/me", nil)
+	apptest.Must(t, err)
+	req.Header.Set("Authorization", "Bearer "+token)
+	res, err := http.DefaultClient.Do(req)
+	apptest.Must(t, err)
+	res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Errorf("a genuine token was answered %d", res.StatusCode)
+	}
+}
+
 func TestTheAttackSpendsNobodysAllowance(t *testing.T) {
 	b := healthy(t)
 	var mu sync.Mutex

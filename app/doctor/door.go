@@ -14,13 +14,15 @@ import (
 	"time"
 )
 
-// Where the doctor's own requests come from, as the place counts them: addresses kept for documentation (RFC 5737), which no real client has.
-// What is asked from there spends nobody's allowance, and a burst from one does not hinder the next question from another.
-const (
-	asksFrom    = "192.0.2.113"
-	burstsFrom  = "192.0.2.114"
-	guessesFrom = "192.0.2.115"
-)
+// senders are where the doctor's own requests come from, as the place counts them: addresses kept for documentation (RFC 5737), which no real client
+// has. What is asked from there spends nobody's allowance; a burst from one does not hinder a question from another, nor the next examination.
+type senders struct{ asks, bursts, guesses string }
+
+func newSenders(now time.Time) senders {
+	n := 1 + 3*(now.Unix()%80)
+	at := func(i int64) string { return fmt.Sprintf("192.0.2.%d", n+i) }
+	return senders{at(0), at(1), at(2)}
+}
 
 // loopbackOwn is where HTTP questions really come from on a machine with IPv4: all of 127.0.0.0/8 is this machine, so that even a place which
 // believes no proxy counts them apart from its operator's own.
@@ -67,7 +69,7 @@ func (p *patient) findDoor(ctx context.Context) {
 		ResponseHeaderTimeout: 5 * time.Second, Proxy: nil, DisableCompression: true,
 	}
 	d := &door{&http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, "http://" + address, p.origin.Host}
-	if r, err := d.ask(ctx, "GET", "/api/health", asksFrom, "", nil); err != nil || r.status != http.StatusOK {
+	if r, err := d.ask(ctx, "GET", "/api/health", p.from.asks, "", nil); err != nil || r.status != http.StatusOK {
 		p.doorErr = "it does not answer at " + address
 		return
 	}

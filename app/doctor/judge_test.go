@@ -248,6 +248,7 @@ func TestTheDirectPortOpenToTheNetworkIsWarnedOf(t *testing.T) {
 	p := &patient{Subject: Subject{Config: config.Config{Listen: "0.0.0.0:8080"}}}
 	demand(t, "open", p.judgeListeners([]listener{{"tcp", netip.MustParseAddrPort("0.0.0.0:8080"), "1"}}), wire.Warn, "8080")
 	demand(t, "another", p.judgeListeners([]listener{{"udp", netip.MustParseAddrPort("0.0.0.0:3478"), "1"}}), wire.Bad, "3478")
+	demand(t, "asked with other settings", p.judgeListeners([]listener{{"tcp", netip.MustParseAddrPort("127.0.0.1:9999"), "1"}}), wire.Warn, "9999")
 	demand(t, "none", p.judgeListeners(nil), wire.Warn, "not seen")
 }
 

@@ -128,12 +128,16 @@ func listeners(_ context.Context, p *patient) verdict {
 
 func (p *patient) judgeListeners(own []listener) verdict {
 	host, port, _ := net.SplitHostPort(p.Config.Listen)
-	if port == "0" {
-		port = p.port()
+	if p.origin != nil && !p.secure() { // without a proxy people are where it listens, whatever its command line was
+		host, port = p.origin.Hostname(), p.port()
 	}
 	open := false
 	for _, l := range own {
-		if l.network != "tcp" || strconv.Itoa(int(l.address.Port())) != port {
+		known := l.network == "tcp" && strconv.Itoa(int(l.address.Port())) == port
+		if !known && p.Handler == nil && l.network == "tcp" && l.address.Addr().IsLoopback() {
+			return warn("Ask again with the same --config and --listen that the place was started with.", "The place listens on port %d of this machine, which is not what these settings say.", l.address.Port())
+		}
+		if !known {
 			return fail("Stop the place and use an unchanged chatalot.", "The place listens on %s port %d, which is not configured.", l.network, l.address.Port())
 		}
 		if config.Loopback(host) && !l.address.Addr().IsLoopback() {
@@ -229,7 +233,7 @@ func dns(ctx context.Context, p *patient) verdict {
 	if p.door == nil {
 		return p.asleep()
 	}
-	ours, err := p.door.ask(ctx, "GET", "/api/place", asksFrom, "", nil)
+	ours, err := p.door.ask(ctx, "GET", "/api/place", p.from.asks, "", nil)
 	if err != nil || ours.status != http.StatusOK {
 		return warn("Ask again in a minute.", "The place itself could not be asked.")
 	}
@@ -264,7 +268,7 @@ func (p *patient) leadsHere(ctx context.Context, a netip.Addr, want []byte) bool
 			return p.Machine.Dial(ctx, network, net.JoinHostPort(a.String(), p.port()))
 		}}
 	d := door{&http.Client{Transport: transport}, p.origin.String(), p.origin.Host}
-	r, err := d.ask(ctx, "GET", "/api/place", asksFrom, "", nil)
+	r, err := d.ask(ctx, "GET", "/api/place", p.from.asks, "", nil)
 	return err == nil && r.status == http.StatusOK && bytes.Equal(r.body, want)
 }
 
