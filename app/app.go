@@ -19,7 +19,7 @@ import (
 // Program is what main hands over: what is built into the binary, and the process around it.
 type Program struct {
 	Version string
-	Built   string   // when, RFC 3339; empty: not known
+	Built   string   // the date of the commit it was built from, RFC 3339; empty when unknown
 	Schema  string   // schema.sql
 	Example string   // config.example.toml
 	Assets  fs.FS    // the built web app
@@ -33,6 +33,8 @@ const usage = `chatalot serves a place where a family or a club talks, end-to-en
   chatalot serve    run the place; prints the setup link while nobody has an account
   chatalot setup    print a fresh setup link, also beside a running place
   chatalot keys     rotate the keys, or sign everybody out; see chatalot keys help
+  chatalot doctor   examine the place, running or not: 0 all is well, 1 something warns, 2 something fails
+  chatalot firewall print the firewall rules that fit the place
   chatalot config   print every setting with its default
   chatalot version  print the version
   chatalot help     print this
@@ -43,11 +45,13 @@ const usage = `chatalot serves a place where a family or a club talks, end-to-en
                              behind it, the link switches their two-step codes off as well
   chatalot user admin NAME   make somebody an admin of the place
 
-They work beside a running place too. serve, setup, user and keys take
+All work beside a running place too. serve, setup, user, keys, doctor and firewall take
   --data DIR        where the database and its secrets are (serve makes it)
   --listen ADDR     host:port to serve on, default localhost:8080
   --config FILE     settings; see chatalot config. The command line wins over it.
   --insecure-perms  only warn when others on this machine may use the settings or the keys
+doctor also takes
+  --json            print the result for programs
 `
 
 // Main runs one verb and returns the process's exit status. SIGINT and SIGTERM end it in order; a second one at once.
@@ -72,7 +76,7 @@ func Run(ctx context.Context, p Program) int {
 
 func (p Program) run(ctx context.Context) error {
 	if len(p.Args) == 0 {
-		return usageError("say what to do: serve, setup, user, keys, config, version or help")
+		return usageError("say what to do: serve, setup, user, keys, doctor, firewall, config, version or help")
 	}
 	verb, args := p.Args[0], p.Args[1:]
 	if verb != "keys" && asksForHelp(args) {
@@ -87,6 +91,10 @@ func (p Program) run(ctx context.Context) error {
 		return p.user(ctx, args)
 	case "keys":
 		return p.keys(ctx, args)
+	case "doctor":
+		return p.doctor(ctx, args)
+	case "firewall":
+		return p.firewall(args)
 	case "config":
 		return p.print(args, p.Example)
 	case "version", "--version":
@@ -119,8 +127,9 @@ func settings(args []string) (config.Config, error) {
 // invocation is what the flags of a verb and the settings file that they name say.
 type invocation struct {
 	config.Config
-	insecure bool  // others on this machine may use the settings and the keys
-	exposed  error // what insecure let pass
+	file     string // the settings file; empty: there is none
+	insecure bool   // others on this machine may use the settings and the keys
+	exposed  error  // what insecure let pass
 }
 
 func invoked(args []string) (in invocation, err error) {
@@ -131,6 +140,7 @@ func invoked(args []string) (in invocation, err error) {
 	if in.exposed = config.CheckPrivate(file, os.Getenv("CREDENTIALS_DIRECTORY")); in.exposed != nil && !in.insecure {
 		return in, in.exposed
 	}
+	in.file = file
 	in.Config, err = config.Load(file, set)
 	return in, err
 }

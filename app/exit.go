@@ -41,7 +41,15 @@ type usageError string
 
 func (e usageError) Error() string { return string(e) }
 
+// examined is a place that was examined and found wanting: all has been said, and only the status remains.
+type examined int
+
+func (examined) Error() string { return "" }
+
 func status(err error) int {
+	if grade, ok := errors.AsType[examined](err); ok {
+		return int(grade)
+	}
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}

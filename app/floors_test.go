@@ -10,9 +10,10 @@ import (
 // floors says which of our packages each package may import. A name ending in / stands for itself and everything beneath it.
 var floors = []struct{ room, may string }{
 	{".", "app"},
-	{"app", "app/server app/config"},
-	{"app/server", "app/web app/auth app/chat app/store app/live app/wire/ app/config"},
+	{"app", "app/server app/doctor app/config"},
+	{"app/server", "app/doctor app/web app/auth app/chat app/store app/live app/wire/ app/config"},
 	{"app/web", "app/auth app/chat app/wire/"},
+	{"app/doctor", "app/auth app/store app/wire/ app/config"},
 	{"app/auth", "app/store app/live app/wire/"},
 	{"app/chat", "app/store app/live app/wire/"},
 	{"app/store", "app/wire/"},

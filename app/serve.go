@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"chatalot/app/config"
 	"chatalot/app/server"
@@ -16,7 +17,7 @@ func (p Program) serve(ctx context.Context, args []string) error {
 		return err
 	}
 	return server.Serve(ctx, server.Options{
-		Config: in.Config, Schema: p.Schema, Assets: p.Assets, Version: p.Version, Built: p.Built, Log: in.log(p.Err), Insecure: in.insecure,
+		Config: in.Config, Settings: in.file, Schema: p.Schema, Assets: p.Assets, Version: p.Version, Built: p.built(), Log: in.log(p.Err), Insecure: in.insecure,
 		Ready: func(address, setupLink string) { p.greet(address, setupLink) },
 	})
 }
@@ -63,6 +64,15 @@ func (in invocation) log(to io.Writer) *slog.Logger {
 		log.Warn("others on this machine may use the settings, and --insecure-perms lets that pass")
 	}
 	return log
+}
+
+// built is when the program was made, zero when it does not know.
+func (p Program) built() time.Time {
+	made, err := time.Parse(time.RFC3339, p.Built)
+	if err != nil {
+		return time.Time{}
+	}
+	return made
 }
 
 func logger(c config.Config, to io.Writer) *slog.Logger {

@@ -92,7 +92,7 @@ func TestTheConsoleSaysWhyItCannot(t *testing.T) {
 		{[]string{"user", "list", "--data", t.TempDir()}, exitMissing, "chatalot serve"},
 		{[]string{"user", "admin", "tomas", "--data", dir}, exitNoAccount, `"tomas"`},
 		{[]string{"user", "reset", "Nicht So!", "--data", dir}, exitNoAccount, "sign-in name"},
-		{[]string{"user", "unlock", "nora", "--data", dir}, exitKeys, "jwt_private.pem"},
+		{[]string{"user", "unlock", "nora", "--data", dir}, exitKeyMissing, "jwt_private.pem"},
 	} {
 		status, out, errs := run(t, c.args...)
 		if status != c.status || !strings.Contains(errs, c.says) || strings.Count(strings.TrimSpace(errs), "\n") > 0 || out != "" {

@@ -46,6 +46,11 @@ type keyFile struct {
 	want   string      // the mode to advise
 }
 
+// Paths says where each key is looked for. public is empty when there is none to look at.
+func (files KeyFiles) Paths() (private, public, totp string) {
+	return files.private().path, files.public().path, files.totp().path
+}
+
 func (files KeyFiles) private() keyFile { return files.find(files.Private, privateKeyFile, 0o077) }
 func (files KeyFiles) totp() keyFile    { return files.find(files.TOTP, totpKeyFile, 0o077) }
 

@@ -44,6 +44,9 @@ func ParseTOTPKey(path string, text []byte) ([]byte, error) {
 	return key, nil
 }
 
+// TOTPKeyFits reports whether key, as ParseTOTPKey read it, is the one that a place's check value (store.Place.TOTPCheck) was sealed under.
+func TOTPKeyFits(key, check []byte) bool { return (&Keys{totp: key}).opensCheck(check) }
+
 // patterned finds the keys that people type and manuals print: all zero, one text over and over, bytes that count. Of random keys it finds
 // one in 10^15.
 func patterned(key []byte) bool {

@@ -23,6 +23,7 @@ func (c *Config) fields() []field {
 		{"listen", &c.Listen, c.checkListen},
 		{"public_url", &c.PublicURL, c.checkPublicURL},
 		{"data", &c.Data, c.checkData},
+		{"backup_keep", &c.BackupKeep, between(&c.BackupKeep, 0, 365)},
 		{"registration", &c.Registration, oneOf(&c.Registration, "invite_only", "open", "closed")},
 		{"lockout", &c.Lockout, oneOf(&c.Lockout, "device", "literal")},
 		{"trusted_proxies", &c.TrustedProxies, c.checkProxies},

@@ -13,6 +13,7 @@ type Config struct {
 	Listen         string   // host:port to serve plain HTTP on; loopback unless PublicURL is https
 	PublicURL      string   // the address in people's browsers, scheme and host only; empty: derived from Listen
 	Data           string   // directory of the database and its secrets; made when missing
+	BackupKeep     int      // how many nightly copies of the database are kept; 0: none are made
 	Registration   string   // the mode a new place starts with: invite_only, open or closed
 	Lockout        string   // whose wrong guesses are counted together: device or literal
 	AdminUsername  string   // the sign-in name of an account that is made an admin at start; may be empty
@@ -39,6 +40,7 @@ func Default() Config {
 	return Config{
 		Listen:         "localhost:8080",
 		Data:           "chatalot-data",
+		BackupKeep:     3,
 		Registration:   "invite_only",
 		Lockout:        "device",
 		TrustedProxies: []string{"127.0.0.0/8", "::1/128"},

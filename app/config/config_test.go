@@ -78,6 +78,8 @@ func TestSingleFaults(t *testing.T) {
 		`public_url = "https://Chat.example.org"`:                    "lower case",
 		`public_url = "http://chat.example.org"`:                     "plain HTTP",
 		`public_url = "ftp://chat.example.org"`:                      "is not an address like",
+		`backup_keep = "3"`:                                          "must be a whole number",
+		`backup_keep = -1`:                                           "-1 is not from 0 to 365",
 		`registration = "anyone"`:                                    "none of invite_only, open, closed",
 		`lockout = "off"`:                                            "none of device, literal",
 		`trusted_proxies = "127.0.0.1"`:                              "must be a list",

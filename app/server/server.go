@@ -12,27 +12,31 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"chatalot/app/auth"
 	"chatalot/app/chat"
 	"chatalot/app/config"
+	"chatalot/app/doctor"
 	"chatalot/app/live"
 	"chatalot/app/store"
 	"chatalot/app/web"
 	"chatalot/app/wire"
 )
 
-// Options are what a place is run with. All are needed but Built and Insecure.
+// Options are what a place is run with. All are needed but Built, Settings and Insecure.
 type Options struct {
 	Config  config.Config // already checked
 	Schema  string        // schema.sql
 	Assets  fs.FS         // the built web app
 	Version string
-	Built   string // when the program was built, RFC 3339; empty: not known
+	Built   time.Time // of the commit it was made from; zero when it does not know
 	Log     *slog.Logger
 	// Insecure lets pass, with a warning, that others on this machine may use the key files.
 	Insecure bool
+	// Settings is the path of the settings file; empty: there is none.
+	Settings string
 	// Ready is called once people can connect. setupLink is empty for a place that is set up.
 	Ready func(address, setupLink string)
 }
@@ -59,9 +63,9 @@ func (f failure) Error() string { return f.line }
 func (f failure) Unwrap() error { return f.kind }
 
 const (
-	databaseFile = "chatalot.db"
-	secretsDir   = "secrets"
-	addressFile  = "address" // where people reach the place: chatalot setup reads it
+	databaseFile = doctor.DatabaseFile
+	secretsDir   = doctor.SecretsDir
+	addressFile  = doctor.AddressFile // where people reach the place: chatalot setup reads it
 
 	stopTime = 10 * time.Second // for requests under way to end
 )
@@ -74,9 +78,13 @@ type place struct {
 	auth     *auth.Auth
 	chat     *chat.Chat
 	face     *web.Face
-	daily    *daily
 	listener net.Listener
 	address  string
+	checkups *checkups
+
+	work    sync.WaitGroup // what goes on by itself until stopWork
+	workCtx context.Context
+	endWork context.CancelFunc
 }
 
 // Serve runs the place until ctx ends, then stops it in order: no new requests, sockets told to come back, requests under way finished,
@@ -86,6 +94,7 @@ func Serve(ctx context.Context, o Options) error {
 		return err
 	}
 	p := &place{o: o}
+	p.workCtx, p.endWork = context.WithCancel(context.WithoutCancel(ctx)) // ends with stopWork, after the last request
 	defer p.close()
 	if err := p.open(ctx); err != nil {
 		return err
@@ -119,11 +128,12 @@ func (p *place) open(ctx context.Context) (err error) {
 		return fmt.Errorf("load the sessions: %w", err)
 	}
 	p.followOthers()
-	p.daily = newDaily(p.o.Log)
-	p.daily.add("drop old audit entries", p.auth.PruneAudit)
 	p.chat = chat.New(chat.Options{Store: p.store, Live: p.live, Version: p.o.Version, Now: time.Now, Log: p.o.Log})
 	p.face, err = web.New(web.Options{Auth: p.auth, Chat: p.chat, Assets: p.o.Assets, Origin: p.address, TrustedProxies: c.TrustedProxies,
-		IPHeader: c.IPHeader, CORS: web.CORS{Any: c.CORS == "any", Origins: c.CORSOrigins}, Rates: rates(c), Version: p.o.Version, Now: time.Now, Log: p.o.Log})
+		IPHeader: c.IPHeader, CORS: web.CORS{Any: c.CORS == "any", Origins: c.CORSOrigins}, Rates: rates(c), Version: p.o.Version, Now: time.Now, Log: p.o.Log, Checkup: p.checkup})
+	if err == nil {
+		p.checkups = newCheckups(p.workCtx, p.subject(), p.o.Log)
+	}
 	return err
 }
 
@@ -179,8 +189,8 @@ func (p *place) serve(ctx context.Context, link string) error {
 	go func() { failed <- server.Serve(p.face.Listener(p.listener)) }() // ends with Shutdown; received below
 	p.o.Log.Info("serving", "address", p.address, "listen", p.listener.Addr().String(), "version", p.o.Version)
 	p.o.Ready(p.address, link)
+	p.work.Go(func() { nightly(p.workCtx, p.jobs(), time.Now, p.o.Log) })
 	tellSystemd("READY=1")
-	p.daily.start(ctx)
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)
@@ -196,6 +206,7 @@ func (p *place) serve(ctx context.Context, link string) error {
 func (p *place) stop(server *http.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
+	p.endWork() // so that nobody waits for an examination
 	p.face.Close()
 	if err := server.Shutdown(ctx); err != nil {
 		p.o.Log.Warn("some requests were cut off", "err", err)
@@ -204,13 +215,20 @@ func (p *place) stop(server *http.Server) error {
 	return nil
 }
 
+// stopWork ends what goes on by itself and waits for it.
+func (p *place) stopWork() {
+	p.endWork()
+	p.work.Wait()
+	if p.checkups != nil {
+		p.checkups.wg.Wait()
+	}
+}
+
 // close closes what was opened, last first. It is called once, however far open came.
 func (p *place) close() {
+	p.stopWork()
 	if p.listener != nil {
 		p.listener.Close() // a second time after Serve: its error says nothing
-	}
-	if p.daily != nil {
-		p.daily.stop()
 	}
 	if p.store == nil {
 		return

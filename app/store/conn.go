@@ -28,7 +28,12 @@ type conn struct {
 
 // dial opens a connection to the file at path. It never asks the pool of database/sql for a second one.
 func dial(ctx context.Context, path, extra string) (*conn, error) {
-	dsn, err := dataSource(path, extra)
+	return dialWith(ctx, path, pragmas+extra)
+}
+
+// dialWith is dial with all the parameters of the connection.
+func dialWith(ctx context.Context, path, query string) (*conn, error) {
+	dsn, err := dataSource(path, query)
 	if err != nil {
 		return nil, err
 	}
@@ -45,12 +50,12 @@ func dial(ctx context.Context, path, extra string) (*conn, error) {
 }
 
 // dataSource spells path as a URI, so that ?, # and % in a directory's name stay part of it.
-func dataSource(path, extra string) (string, error) {
+func dataSource(path, query string) (string, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return "", err
 	}
-	u := url.URL{Scheme: "file", Path: abs, RawQuery: pragmas + extra}
+	u := url.URL{Scheme: "file", Path: abs, RawQuery: query}
 	return u.String(), nil
 }
 

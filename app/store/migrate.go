@@ -20,7 +20,7 @@ func (s *Store) migrate(ctx context.Context, version int, steps []string) error 
 		return openError{fmt.Sprintf("%s carries our name but no version. It was left as it is.", s.path), ErrForeign}
 	}
 	copyPath := fmt.Sprintf("%s.pre-v%d", s.path, len(steps)+1)
-	if err := s.copyVerified(ctx, copyPath); err != nil {
+	if err := s.copyVerified(ctx, copyPath, nil); err != nil {
 		return fmt.Errorf("copy the database before changing it: %w", err)
 	}
 	s.log.Info("bringing the database up to date", "from", version, "to", len(steps)+1, "copy", copyPath)
@@ -55,8 +55,9 @@ func (s *Store) noOrphans(ctx context.Context) error {
 	return err
 }
 
-// copyVerified writes a copy to dst, proves that it reads back whole, and only then gives it its name.
-func (s *Store) copyVerified(ctx context.Context, dst string) error {
+// copyVerified writes a copy to dst, proves that it reads back whole, and only then gives it its name. look, when not nil, reads the very
+// snapshot that is copied.
+func (s *Store) copyVerified(ctx context.Context, dst string, look func(*Tx) error) error {
 	tmp := dst + ".new"
 	if err := removeAll(tmp, tmp+"-wal", tmp+"-shm"); err != nil {
 		return err
@@ -66,22 +67,39 @@ func (s *Store) copyVerified(ctx context.Context, dst string) error {
 		return err
 	}
 	f.Close()
-	if err := copyInto(ctx, s.path, tmp); err != nil {
+	if err := copyInto(ctx, s.path, tmp, look); err != nil {
 		return errors.Join(err, removeAll(tmp))
 	}
 	return publish(tmp, dst)
 }
 
 // copyInto copies over a connection of its own, so that neither the writer nor a reader waits for it.
-func copyInto(ctx context.Context, src, dst string) error {
+func copyInto(ctx context.Context, src, dst string, look func(*Tx) error) error {
 	c, err := dial(ctx, src, readOnly)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(c.backup(dst), c.close()); err != nil {
+	if look == nil {
+		err = c.backup(dst)
+	} else {
+		err = c.backupSeen(ctx, dst, look)
+	}
+	if err := errors.Join(err, c.close()); err != nil {
 		return err
 	}
 	return verify(ctx, dst)
+}
+
+// backupSeen copies inside a read transaction: SQLite's backup then copies the snapshot that look has read.
+func (c *conn) backupSeen(ctx context.Context, dst string, look func(*Tx) error) error {
+	if err := c.run("BEGIN"); err != nil {
+		return err
+	}
+	err := look(&Tx{conn: c, ctx: ctx})
+	if err == nil {
+		err = c.backup(dst)
+	}
+	return errors.Join(err, c.run("ROLLBACK"))
 }
 
 // verify opens a copy and reads it through. Opening it without WAL leaves no second file beside it.

@@ -150,7 +150,7 @@ func TestMigrationDoesNotStartWithoutItsCopy(t *testing.T) {
 func TestDamagedDatabaseIsNotMigrated(t *testing.T) {
 	dir, _ := old(t, 1)
 	s := newStore(options(t, dir))
-	if err := s.copyVerified(t.Context(), filepath.Join(dir, "none", "copy")); err == nil || errors.Is(err, ErrDamaged) {
+	if err := s.copyVerified(t.Context(), filepath.Join(dir, "none", "copy"), nil); err == nil || errors.Is(err, ErrDamaged) {
 		t.Fatal(err)
 	}
 }

@@ -251,6 +251,9 @@ func (w *world) requests() map[string][]request {
 		"POST /api/conversations/{conversation}/typing":   three("/api/conversations/{conversation}/typing", "", nil),
 		"GET /api/sync":   ask,
 		"GET /api/events": ask,
+
+		"GET /api/admin/checkup":  ask,
+		"POST /api/admin/checkup": ask,
 	}
 }
 

@@ -151,6 +151,9 @@ func (f *Face) everyRoute() []route {
 		{"POST", "/api/conversations/{conversation}/typing", f.member(f.typing)},
 		{"GET", "/api/sync", f.member(f.sync)},
 		{"GET", "/api/events", f.listener(f.events)},
+
+		{"GET", "/api/admin/checkup", f.keeper(f.checkup)},
+		{"POST", "/api/admin/checkup", f.keeper(f.newCheckup)},
 	}
 }
 

@@ -3,6 +3,7 @@
 package web
 
 import (
+	"context"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 
 	"chatalot/app/auth"
 	"chatalot/app/chat"
+	"chatalot/app/wire"
 )
 
 // Options are what a Face works with. All are needed.
@@ -29,6 +31,8 @@ type Options struct {
 	Version        string // of the program
 	Now            func() time.Time
 	Log            *slog.Logger
+	// Checkup examines the place: the newest result there is, or with again a new one.
+	Checkup func(ctx context.Context, again bool) (wire.Checkup, error)
 }
 
 // Face answers HTTP for a place.
@@ -45,6 +49,7 @@ type Face struct {
 	version string
 	now     func() time.Time
 	log     *slog.Logger
+	examine func(ctx context.Context, again bool) (wire.Checkup, error)
 	router  *chi.Mux
 	routes  []route
 	classes map[string]class // by method and pattern
@@ -65,7 +70,7 @@ func New(o Options) (*Face, error) {
 		return nil, err
 	}
 	f := &Face{auth: o.Auth, chat: o.Chat, origin: newOrigin(own), files: files, sockets: newSockets(), limits: newLimits(o.Rates, o.Now),
-		spray: newSpray(o.Now, o.Log), cors: o.CORS, trusted: trusted, classes: map[string]class{}, version: o.Version, now: o.Now, log: o.Log}
+		spray: newSpray(o.Now, o.Log), cors: o.CORS, trusted: trusted, classes: map[string]class{}, version: o.Version, now: o.Now, log: o.Log, examine: o.Checkup}
 	f.routes = f.everyRoute()
 	f.router = f.newRouter(o)
 	return f, nil
