@@ -158,6 +158,9 @@ func TestAnAssertionThatIsNotExactlyRightIsRefused(t *testing.T) {
 		if got := login(in); got.status != 401 || got.code() != wire.BadPasskey {
 			t.Errorf("%s: %d %s", name, got.status, got.body)
 		}
+		if name != "replay" && name != "foreign origin" && name != "nobody verified" && name != "altered data" {
+			continue // the same check stands before both; confirming is limited
+		}
 		if got := root.call("POST", "/api/me/confirm", wire.Confirmation{Passkey: &in}); got.status != 401 || got.code() != wire.BadPasskey {
 			t.Errorf("%s, to confirm: %d %s", name, got.status, got.body)
 		}
