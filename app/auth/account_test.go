@@ -18,7 +18,7 @@ func TestADeletedAccountGetsNoNewKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	arne.next()
-	_, err := h.PutManifest(t.Context(), arne.caller, wire.PutManifest{Manifest: arne.encode(), Vault: []byte("sealed"), VaultVersion: 1, Prekeys: arne.prekeys(0, 0)})
+	_, err := h.PutManifest(t.Context(), arne.caller, wire.PutManifest{Manifest: arne.encode(), Vault: []byte("sealed"), VaultVersion: 1, Recovery: random(32), Prekeys: arne.prekeys(0, 0)})
 	refused(t, err, wire.SessionEnded)
 	_, err = h.PutPrekeys(t.Context(), arne.caller, wire.PutPrekeys{Prekeys: arne.prekeys(1, 0)})
 	if err == nil {
