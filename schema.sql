@@ -102,7 +102,7 @@ CREATE TABLE audit ( -- every act that matters for security; never what people w
     at         INTEGER NOT NULL,
     what       TEXT NOT NULL,                            -- wire.Act
     actor      BLOB,                                     -- user.id; NULL for the console, the place itself and strangers
-    actor_name TEXT NOT NULL DEFAULT '',                 -- as it was then: the entry outlives the account
+    actor_name TEXT NOT NULL DEFAULT '',                 -- as it was then; a name goes with its account when that is deleted
     user_id    BLOB,                                     -- whom it was done to, when that is somebody
     user_name  TEXT NOT NULL DEFAULT '',
     detail     TEXT NOT NULL DEFAULT '',                 -- a few plain words: "10 uses", "Firefox on Linux"

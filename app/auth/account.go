@@ -12,20 +12,20 @@ import (
 // DeleteMe deletes the caller's account for good, in one write: memberships, sessions, keys, codes and names go, and only what the history of
 // others needs is left (store.Tx.DeleteUser). depart ends the memberships, which are the rules' to end; its refusals are the caller's. It is
 // wire.LastAdmin for the one who is left to look after the place.
-func (a *Auth) DeleteMe(ctx context.Context, c wire.Caller, depart func(*store.Tx, wire.User) error) error {
+func (a *Auth) DeleteMe(ctx context.Context, c wire.Caller, depart func(*store.Tx, store.User) error) error {
 	err := a.store.Write(ctx, func(tx *store.Tx) error {
 		user, err := a.stillHere(tx, c)
 		if err != nil {
 			return err
 		}
-		if err := notLastAdmin(tx, user); err != nil {
-			return err
-		}
 		left, err := a.erase(tx, user)
+		if err == nil && user.Role == wire.PlaceAdmin {
+			err = someAdmin(tx)
+		}
 		if err != nil {
 			return err
 		}
-		return errors.Join(depart(tx, left.Wire()), auditOwn(tx, wire.ActAccountDeleted, user.ID, "", c.From))
+		return errors.Join(depart(tx, left), auditOwn(tx, wire.ActAccountDeleted, user.ID, "", c.From))
 	})
 	if err != nil {
 		return fmt.Errorf("delete an account: %w", err)
@@ -49,17 +49,6 @@ func (a *Auth) erase(tx *store.Tx, user store.User) (left store.User, err error)
 		return left, err
 	}
 	return tx.DeleteUser(user.ID)
-}
-
-func notLastAdmin(tx *store.Tx, user store.User) error {
-	if user.Role != wire.PlaceAdmin {
-		return nil
-	}
-	others, err := tx.OtherAdmins(user.ID)
-	if err == nil && others == 0 {
-		err = wire.Fail(wire.LastAdmin, "You are the only admin of this place. Make somebody else an admin first.")
-	}
-	return err
 }
 
 // stillHere reads the account of a caller whose session still runs: one may have been ended, or the whole account deleted, while the request

@@ -56,6 +56,9 @@ func (a *Auth) PutManifest(ctx context.Context, c wire.Caller, req wire.PutManif
 	}
 	out := wire.Manifest{UserID: c.User, Version: int64(p.next.Version), Manifest: p.body}
 	err = a.store.Write(ctx, func(tx *store.Tx) error {
+		if _, err := a.stillHere(tx, c); err != nil { // a deleted account gets no new keys
+			return err
+		}
 		if err := stillNewest(tx, c.User, p.prev); err != nil {
 			return err
 		}
@@ -223,9 +226,6 @@ func stillNewest(tx *store.Tx, user wire.UserID, prev *signed.Manifest) error {
 }
 
 func (a *Auth) publish(tx *store.Tx, c wire.Caller, p *publication, out wire.Manifest) error {
-	if _, err := a.stillHere(tx, c); err != nil { // a deleted account gets no new keys
-		return err
-	}
 	if err := a.followDevices(tx, c, p); err != nil {
 		return err
 	}

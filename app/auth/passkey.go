@@ -231,31 +231,22 @@ func (a *Auth) PasskeyLogin(ctx context.Context, req wire.PasskeyLogin, from wir
 	if err != nil {
 		return Grant{}, err
 	}
-	var user store.User
-	var s store.Session
-	var hasKeys bool
-	err = a.store.Write(ctx, func(tx *store.Tx) (err error) {
+	var e entrance
+	err = a.store.Write(ctx, func(tx *store.Tx) error {
 		if err := shown.use(tx); err != nil {
 			return err
 		}
-		if user, err = tx.User(shown.user.ID); err != nil {
+		user, err := tx.User(shown.user.ID)
+		if err != nil {
 			return err
 		}
-		if user.State != wire.Active {
-			return wire.Fail(wire.AccountPaused, "This account is closed for now. Ask whoever looks after this place.")
-		}
-		if s, err = a.begin(tx, user, req.Transport, from); err != nil {
-			return err
-		}
-		if hasKeys, err = tx.HasKeys(user.ID); err != nil {
-			return err
-		}
-		return errors.Join(tell(tx, user.ID, "signed_in", from, &s.ID), auditOwn(tx, wire.ActSignedIn, user.ID, s.Agent+", passkey", from))
+		e, err = a.arrive(tx, user, "passkey", req.Transport, from)
+		return err
 	})
 	if err != nil {
 		return Grant{}, fmt.Errorf("sign in by a passkey: %w", err)
 	}
-	return a.grant(user, s, hasKeys)
+	return a.open(e, from)
 }
 
 // credentialText is how a passkey is stored. What attested it is left out: nobody asked for it.

@@ -150,28 +150,8 @@ func (c *Chat) SetRole(ctx context.Context, who wire.Caller, id wire.CommunityID
 				return wire.CommunityMember{}, err
 			}
 		}
-		return setRole(tx, id, user, in.Role)
+		return tx.GiveRole(id, user, in.Role)
 	})
-}
-
-// setRole gives a member a role and tells everybody, the person with the community as it is theirs now.
-func setRole(tx *store.Tx, id wire.CommunityID, user wire.UserID, role wire.Role) (wire.CommunityMember, error) {
-	if err := tx.SetCommunityRole(id, user, role); err != nil {
-		return wire.CommunityMember{}, err
-	}
-	m, err := tx.CommunityMember(id, user)
-	if err != nil {
-		return m, err
-	}
-	if _, err := tx.AppendLog("community_member", store.ToCommunity(id), m); err != nil {
-		return m, err
-	}
-	own, err := tx.Community(id, user)
-	if err != nil {
-		return m, err
-	}
-	_, err = tx.AppendLog("community", store.ToUser(user), own)
-	return m, err
 }
 
 // RemoveMember takes a person out of a community, or lets the caller leave it. They stop receiving its channels at once; the admins'

@@ -24,7 +24,7 @@ func stepDown(tx *store.Tx, who wire.Caller, id wire.CommunityID, heir wire.User
 	if owned >= maxOwned {
 		return wire.Fail(wire.LimitReached, fmt.Sprintf("This person owns %d communities already, as many as one can. Choose somebody else.", owned))
 	}
-	if _, err := setRole(tx, id, who.User, wire.Admin); err != nil {
+	if _, err := tx.GiveRole(id, who.User, wire.Admin); err != nil {
 		return err
 	}
 	return tx.Audit(wire.AuditEntry{What: wire.ActOwnerChanged, Actor: &who.User, User: &heir, Address: who.From.Place()})
@@ -56,7 +56,7 @@ func mayDepart(tx *store.Tx, user wire.UserID) error {
 // Depart ends the memberships of somebody whose account is deleted: person is what is left of it. Communities in which they were alone go with
 // them, the others they leave as anybody would; whoever knew them hears what became of them, and nobody seals to them any more. It is
 // wire.OwnsCommunities while others are in a community that is theirs, and wire.Conflict while nobody else looks after a channel with others in it.
-func Depart(tx *store.Tx, person wire.User) error {
+func Depart(tx *store.Tx, person store.User) error {
 	if err := mayDepart(tx, person.ID); err != nil {
 		return err
 	}
@@ -65,22 +65,11 @@ func Depart(tx *store.Tx, person wire.User) error {
 		return err
 	}
 	for _, c := range communities {
-		if err := departFrom(tx, c, person); err != nil {
+		if err := departFrom(tx, c, person.Wire()); err != nil {
 			return err
 		}
 	}
-	grown, err := tx.GrowDMsOf(person.ID)
-	if err != nil {
-		return err
-	}
-	for _, conv := range grown {
-		told := person
-		told.Epochs = []wire.ConvEpoch{conv}
-		if _, err := tx.AppendLog("user", store.ToConversation(conv.ConversationID), told); err != nil {
-			return err
-		}
-	}
-	return nil
+	return tx.TellStanding(person)
 }
 
 func departFrom(tx *store.Tx, c wire.Community, person wire.User) error {

@@ -5,12 +5,6 @@ import "chatalot/app/wire"
 // DeletedName is how people see somebody whose account is deleted.
 const DeletedName = "Deleted account"
 
-// OtherAdmins counts the place's admins beside one person whose accounts are active.
-func (tx *Tx) OtherAdmins(user wire.UserID) (n int, err error) {
-	err = tx.get([]any{&n}, "SELECT count(*) FROM user WHERE role = 'admin' AND state = 'active' AND id <> ?", user[:])
-	return n, err
-}
-
 // Owned is a community that a person owns, and how many others are in it.
 type Owned struct {
 	ID     wire.CommunityID
@@ -25,12 +19,6 @@ func (tx *Tx) OwnedBy(user wire.UserID) ([]Owned, error) {
 		return o, err
 	}, `SELECT c.id, c.name, (SELECT count(*) FROM community_member o WHERE o.community_id = c.id AND o.user_id <> m.user_id) AS others
 		FROM community_member m JOIN community c ON c.id = m.community_id WHERE m.user_id = ? AND m.role = 'owner' ORDER BY others DESC, c.created_at, c.id`, user[:])
-}
-
-// GrowDMsOf starts the next epoch of every direct conversation of a person, and returns them.
-func (tx *Tx) GrowDMsOf(user wire.UserID) ([]wire.ConvEpoch, error) {
-	return many(tx, scanConvEpoch, `UPDATE conversation SET epoch = epoch + 1 WHERE kind = 'dm'
-		AND id IN (SELECT conversation_id FROM conversation_member WHERE user_id = ?) RETURNING id, epoch`, user[:])
 }
 
 // DeleteUser leaves of an account only what the history of others needs: its id, its signed device list and its devices' identities, by

@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"testing"
 
 	"github.com/go-webauthn/webauthn/protocol/webauthncbor"
 
@@ -22,7 +21,7 @@ import (
 // authenticator is a device that holds one passkey, and the browser in front of it: what they do by WebAuthn Level 3 section 6.3, in software. Its
 // fields are what an attacker would bend.
 type authenticator struct {
-	t      testing.TB
+	place  *testPlace
 	key    *ecdsa.PrivateKey
 	id     []byte
 	handle []byte // user handle
@@ -43,7 +42,7 @@ const (
 func (p *testPlace) authenticator() *authenticator {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	check(p.t, err)
-	a := &authenticator{t: p.t, key: key, id: make([]byte, 32), origin: p.pageOrigin(), rp: "localhost", flags: flagPresent | flagVerified}
+	a := &authenticator{place: p, key: key, id: make([]byte, 32), origin: p.pageOrigin(), rp: "localhost", flags: flagPresent | flagVerified}
 	rand.Read(a.id)
 	return a
 }
@@ -95,7 +94,7 @@ type asked struct {
 
 func (a *authenticator) clientData(kind, challenge string) []byte {
 	text, err := json.Marshal(map[string]any{"type": kind, "challenge": challenge, "origin": a.origin, "crossOrigin": false})
-	check(a.t, err)
+	check(a.place.t, err)
 	return text
 }
 
@@ -110,9 +109,9 @@ func (a *authenticator) data(flags byte, attested []byte) []byte {
 // attested is the part of authenticator data that holds a new key.
 func (a *authenticator) attested() []byte {
 	point, err := a.key.PublicKey.Bytes()
-	check(a.t, err)
+	check(a.place.t, err)
 	public, err := webauthncbor.Marshal(map[int]any{1: 2, 3: -7, -1: 1, -2: point[1:33], -3: point[33:]}) // EC2, ES256, P-256
-	check(a.t, err)
+	check(a.place.t, err)
 	b := make([]byte, 16) // no AAGUID
 	b = binary.BigEndian.AppendUint16(b, uint16(len(a.id)))
 	return append(append(b, a.id...), public...)
@@ -122,7 +121,7 @@ func (a *authenticator) attested() []byte {
 func (a *authenticator) create(o asked, name string) wire.NewPasskey {
 	a.handle = o.Options.User.ID
 	object, err := webauthncbor.Marshal(map[string]any{"fmt": "none", "attStmt": map[string]any{}, "authData": a.data(a.flags|flagAttested, a.attested())})
-	check(a.t, err)
+	check(a.place.t, err)
 	return wire.NewPasskey{Ceremony: o.Ceremony, Name: name, ID: a.id, ClientData: a.clientData("webauthn.create", o.Options.Challenge),
 		AttestationObject: object, Transports: []string{"internal", "hybrid"}}
 }
@@ -136,7 +135,7 @@ func (a *authenticator) get(o asked) wire.PasskeyAssertion {
 	hash := sha256.Sum256(client)
 	digest := sha256.Sum256(append(append([]byte{}, data...), hash[:]...))
 	signature, err := ecdsa.SignASN1(rand.Reader, a.key, digest[:])
-	check(a.t, err)
+	check(a.place.t, err)
 	return wire.PasskeyAssertion{Ceremony: o.Ceremony, ID: a.id, ClientData: client, AuthenticatorData: data, Signature: signature, UserHandle: a.handle}
 }
 
