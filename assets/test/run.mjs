@@ -16,6 +16,15 @@ if (files.length === 0) {
   process.exit(1);
 }
 
+// What Vite serves by its address lies on the disk here.
+const byAddress = {
+  name: 'address',
+  setup: (bundler) => {
+    bundler.onResolve({ filter: /\?url$/ }, ({ path, resolveDir }) => ({ path: join(resolveDir, path.slice(0, -'?url'.length)), namespace: 'address' }));
+    bundler.onLoad({ filter: /.*/, namespace: 'address' }, ({ path }) => ({ contents: JSON.stringify(path), loader: 'json' }));
+  },
+};
+
 const out = mkdtempSync(join(tmpdir(), 'chatalot-test-'));
 try {
   const { metafile } = await build({
@@ -30,6 +39,7 @@ try {
     target: 'node20',
     sourcemap: 'inline',
     metafile: true,
+    plugins: [byAddress],
     logLevel: 'warning',
   });
   const bundles = Object.keys(metafile.outputs).map((path) => join(root, path)).sort();

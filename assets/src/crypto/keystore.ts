@@ -59,6 +59,9 @@ export class StaleCopy extends Error {
   }
 }
 
+/** Notes that outlive the keys of this device. */
+const kept: readonly string[] = ['run', 'recovery', 'rekey', 'own-sessions'];
+
 const own: readonly StoreName[] = ['messages', 'early', 'outbox'];
 
 /** The database of one person on this browser. */
@@ -113,10 +116,10 @@ export class Keystore {
     this.#db.close();
   }
 
-  /** Forgets the keys of this device and how far it had read the log; what was said here stays, and an unconfirmed recovery key. changes are committed with it. */
+  /** Forgets the keys of this device and how far it had read the log; what was said here stays, and a recovery key that nobody has confirmed. changes are committed with it. */
   async forgetDevice(changes: readonly Change[]): Promise<void> {
     const keys = await this.#db.getAllKeys('state');
-    const notes = (await this.#db.getAllKeys('meta')).filter((key) => key !== 'run' && key !== 'recovery');
+    const notes = (await this.#db.getAllKeys('meta')).filter((key) => !kept.includes(key));
     await this.commit([...keys.map((key) => ({ in: 'state', key }) as const), ...notes.map((key) => ({ in: 'meta', key }) as const), ...changes], null, true);
   }
 

@@ -1,19 +1,22 @@
 import type {
+  Account,
+  Admin,
   App,
   Community,
   Connection,
   Conversation,
-  Failure,
   Group,
   Id,
   Invitation,
   MadeInvite,
   Message,
   Person,
+  SecurityNotice,
   Stage,
   Timeline,
   Toast,
 } from '../model/types.ts';
+import { fail, MadeUpAccount } from './account.svelte.ts';
 import { historyMessage, newestMessages } from './messages.ts';
 import { byId, me, people } from './people.ts';
 import { madeUpCommunities, madeUpDMs } from './places.ts';
@@ -21,10 +24,6 @@ import { madeUpCommunities, madeUpDMs } from './places.ts';
 const now = Date.now();
 const windowSize = 80;
 const day = 86_400_000;
-
-function fail(message: string, field: string | null = null, code = 'made_up', retryAfter: number | null = null): Failure {
-  return { code, message, field, retryAfter };
-}
 
 /** Something that takes a moment, as the place does. */
 const moment = () => new Promise<void>((resolve) => setTimeout(resolve, 350));
@@ -46,6 +45,25 @@ class Fixture implements App {
   readonly recoveryChallenge: readonly number[] = [1, 4];
   recoveryKeyUnconfirmed = $state(false);
   following = $state(false);
+  securityNotices = $state.raw<readonly SecurityNotice[]>([]);
+  admin = $state.raw<Admin | null>(null);
+  readonly madeUpAccount = new MadeUpAccount({
+    get communities() {
+      return fixture.communities;
+    },
+    set communities(to) {
+      fixture.communities = to;
+    },
+    get recoveryKey() {
+      return fixture.recoveryKey;
+    },
+    set recoveryKey(to) {
+      fixture.recoveryKey = to;
+    },
+    toRecoveryKey: () => (this.stage = { at: 'recovery-key' }),
+    leave: (notice) => (this.stage = { at: 'login', notice }),
+  });
+  readonly account: Account = this.madeUpAccount;
   readonly people: readonly Person[] = people.slice(1);
 
   #currentId = $state<Id | null>(null);
@@ -106,10 +124,52 @@ class Fixture implements App {
   }
   async login(input: { username: string; password: string }): Promise<void> {
     await moment();
-    if (input.password === 'locked') throw fail('Too many attempts. Try again in 14 minutes.', null, 'too_many_attempts', 828);
-    if (input.password.length < 10)
+    if (input.password === 'locked') throw fail('Too many attempts. Try again in 14 minutes.', null, 'account_locked', 828);
+    if (input.password === 'many') throw fail('That was a lot at once. Wait a moment, then try again.', null, 'too_many_requests', 9);
+    if (input.password === 'paused') throw fail('Ask whoever looks after this place.', null, 'account_paused');
+    if (input.password === 'twostep') this.stage = { at: 'two-step', name: input.username };
+    else if (input.password.length < 10)
       throw fail('The sign-in name or the password is not right. Check both and try again.', null, 'bad_credentials');
+    else this.stage = { at: 'unlock', notice: null };
+  }
+  async loginByPasskey(): Promise<boolean> {
+    await moment();
     this.stage = { at: 'unlock', notice: null };
+    return true;
+  }
+  async secondStep(input: { code?: string; backupCode?: string; trust: boolean }): Promise<void> {
+    await moment();
+    if (input.code === '000000') {
+      this.stage = { at: 'login', notice: 'That took too long, or too many codes were wrong. Begin with your password again.' };
+      throw fail('That took too long. Begin with your password again.', null, 'challenge_gone');
+    }
+    if (input.backupCode !== undefined && input.backupCode !== 'q7mk-2xwd')
+      throw fail('That backup code is wrong, or was used before. Look for the next one on your list.', null, 'bad_code');
+    if (input.code !== undefined && input.code !== '123456')
+      throw fail('That code did not match. Wait for the next one, and check that your phone’s clock is right.', null, 'bad_code');
+    this.stage = { at: 'unlock', notice: null };
+  }
+  cancelSignIn(): void {
+    this.stage = { at: 'login', notice: null };
+  }
+  async recover(input: { username: string; recoveryKey: string; password: string }): Promise<void> {
+    await moment();
+    if (input.recoveryKey !== this.recoveryKey)
+      throw fail('The sign-in name or the recovery key is not right. Check both and try again.', null, 'bad_credentials');
+    this.recoveryKey = '9MHT-4QWE-K2PD-7XCV-RT6B-N8ZA-3FJY';
+    this.stage = { at: 'recovery-key' };
+  }
+  async previewReset(token: string): Promise<{ username: string; expiresAt: number }> {
+    await moment();
+    if (token === 'gone') throw fail('This link was used or has expired. Ask whoever made it for a new one.', null, 'reset_gone');
+    return { username: 'nora', expiresAt: now + day };
+  }
+  async reset(): Promise<void> {
+    await moment();
+    this.stage = { at: 'unlock', notice: null };
+  }
+  dismissSecurityNotice(id: Id): void {
+    this.securityNotices = this.securityNotices.filter((one) => one.id !== id);
   }
   async logout(): Promise<void> {
     await moment();
@@ -407,33 +467,7 @@ class Fixture implements App {
   }
 }
 
-const fixture = new Fixture();
+export const fixture = new Fixture();
 export const app: App = fixture;
 Object.assign(globalThis, { fixture }); // for the scripts that look at the screens
 
-/** Picks the screen by the hash: #setup, #join, #join=expired, #login, #locked, #key, #unlock, #unsupported, #chat, #chat=<conversation id>, and words after a comma: offline, remind, empty, following, whole (all 10,000 messages loaded). */
-export function applyHash(hash: string): void {
-  const [screen = 'chat', ...words] = hash.replace('#', '').split(',');
-  const [at = 'chat', detail] = screen.split('=');
-  const stages: Record<string, Stage> = {
-    loading: { at: 'loading' },
-    setup: { at: 'setup', token: detail === 'none' ? null : 'token' },
-    join: { at: 'join', token: detail ?? 'valid' },
-    login: { at: 'login', notice: detail === 'notice' ? 'You were signed out, because the password changed.' : null },
-    key: { at: 'recovery-key' },
-    unlock: { at: 'unlock', notice: null },
-    unsupported: { at: 'unsupported', reason: 'This page was opened over an unprotected address. Encryption works only over https.' },
-  };
-  fixture.stage = stages[at] ?? { at: 'chat' };
-  if (at === 'chat' && detail !== undefined) fixture.openConversation(detail);
-  if (at === 'setup') fixture.place = { name: '', registration: 'closed', setUp: false };
-  if (words.includes('open')) fixture.place = { name: 'Birch Lane', registration: 'open', setUp: true };
-  if (words.includes('offline')) fixture.connection = 'offline';
-  if (words.includes('whole')) fixture.loadEverything();
-  if (words.includes('remind')) fixture.recoveryKeyUnconfirmed = true;
-  if (words.includes('following')) fixture.following = true;
-  if (words.includes('empty')) {
-    fixture.communities = [];
-    fixture.dms = [];
-  }
-}

@@ -1,7 +1,8 @@
 import { mount } from 'svelte';
 import App from '../view/App.svelte';
 import { openDialog } from '../view/dialogs/open.svelte.ts';
-import { app, applyHash } from './fixture.svelte.ts';
+import { app } from './fixture.svelte.ts';
+import { applyHash } from './screens.ts';
 
 applyHash(location.hash);
 addEventListener('hashchange', () => location.reload());

@@ -84,7 +84,7 @@ export function newestMessages(conversationId: string, now: number): readonly Me
     {
       ...say(12, 'dele', 10, 'Wind 14 km/h, gusts 22 km/h'),
       kind: 'webhook',
-      author: { id: 'hook', name: 'hook: weather', username: 'hook', presence: 'offline', isMe: false },
+      author: { id: 'hook', name: 'hook: weather', username: 'hook', presence: 'offline', isMe: false, state: 'active' },
     },
     say(13, 'nora', 6, 'I can bring it on Wednesday, plus coffee for ten.', {
       state: 'failed',

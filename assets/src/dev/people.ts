@@ -1,7 +1,7 @@
 import type { Person, Presence } from '../model/types.ts';
 
-function person(id: string, name: string, presence: Presence, isMe = false): Person {
-  return { id, name, username: id, presence, isMe };
+function person(id: string, name: string, presence: Presence, isMe = false, state: Person['state'] = 'active'): Person {
+  return { id, name, username: id, presence, isMe, state };
 }
 
 /** The one who looks at the screens. */
@@ -16,8 +16,8 @@ export const people: readonly Person[] = [
   person('hana', 'Hana Sato', 'away'),
   person('maryam', 'مريم الحسيني', 'online'),
   person('samuel', 'Samuel Adeyemi-Okonkwo von Hohenstein-Wiesental', 'offline'),
-  person('anna', 'Anna Kowalska', 'offline'),
-  person('dele', 'Dele', 'offline'),
+  person('anna', 'Deleted account', 'offline', false, 'gone'),
+  person('dele', 'Dele', 'offline', false, 'paused'),
   person('mei', '梅 奥卡福', 'offline'),
   person('britta', 'Britta Lindqvist', 'offline'),
   ...Array.from({ length: 24 }, (_, i) => person(`guest${i}`, `Rower number ${i + 1}`, i % 5 === 0 ? 'online' : 'offline')),

@@ -117,6 +117,8 @@ export function madeUpDMs(now: number): readonly Conversation[] {
           "Priya Raman's keys changed. Usually that means a new phone or a fresh install. Check with them before you share anything private.",
       },
     }),
+    dm('dele', { held: { code: 'person_paused', message: 'Dele’s account is paused, so nothing can be sent. What you wrote to each other stays readable.' } }),
+    dm('anna', { held: { code: 'person_gone', message: 'This account was deleted, so nothing can be sent. What you wrote to each other stays readable.' } }),
     dm('hana', { draft: { text: 'I wanted to ask whether', replyTo: null }, last: null }),
   ];
 }

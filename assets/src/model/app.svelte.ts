@@ -1,23 +1,30 @@
 import { newId } from '../net/base64.ts';
+import { TabAccount } from './account.ts';
+import { TabAdmin } from './admin.ts';
 import { Bridge } from './bridge.ts';
 import type { News, Standing } from './news.ts';
+import { assertion } from './passkey.ts';
 import { missing } from './support.ts';
 import { OpenTimeline } from './timeline.svelte.ts';
-import type { App, Connection, Conversation, Failure, Id, Invitation, MadeInvite, Person, Stage, Toast } from './types.ts';
+import type { Admin, App, Connection, Conversation, Failure, Id, Invitation, MadeInvite, Person, Stage, Toast } from './types.ts';
 import { World } from './world.svelte.ts';
 
 const activityEvery = 30_000;
+/** The addresses whose fragment is a token. */
+const withToken: readonly string[] = ['/setup', '/join', '/reset'];
+/** Where somebody may stand who opens the link of a reset: signed in or not, the link comes first. */
+const resettable: ReadonlySet<Standing['at']> = new Set(['signed-out', 'unlock', 'recovery-key', 'chat']);
 
 /** One tab of the app: a picture of what the engine knows, and every action passed on to it. */
 class Tab implements App {
   connection = $state<Connection>('starting');
   following = $state(false);
   toasts = $state.raw<readonly Toast[]>([]);
-  readonly recoveryChallenge: readonly number[] = challenge();
+  recoveryChallenge = $state.raw(challenge());
   readonly #why = missing();
   readonly #world = new World();
   readonly #bridge: Bridge | null = this.#why === null ? new Bridge((news) => this.#hear(news), (here) => void this.#owned(here)) : null;
-  #standing = $state.raw<Standing>({ at: 'loading', notice: null, place: null, me: null, recoveryKey: null, recoveryKeyUnconfirmed: false });
+  #standing = $state.raw<Standing>({ at: 'loading', notice: null, name: null, place: null, me: null, recoveryKey: null, recoveryKeyUnconfirmed: false });
   #token = $state.raw(tokenOf(location));
   #open = $state.raw<OpenTimeline | null>(null);
   #watching = false;
@@ -29,6 +36,9 @@ class Tab implements App {
   readonly me: Person | null = $derived(this.#standing.me === null ? null : this.#world.person(this.#standing.me));
   readonly recoveryKey = $derived(this.#standing.recoveryKey);
   readonly recoveryKeyUnconfirmed = $derived(this.#standing.recoveryKeyUnconfirmed);
+  readonly #desk = this.#bridge === null ? null : new TabAdmin(this.#bridge, this.#world);
+  readonly admin: Admin | null = $derived(this.#world.role === 'admin' ? this.#desk : null);
+  #account: TabAccount | null = null;
   readonly timeline = $derived(this.#open);
   readonly current: Conversation | null = $derived.by(() => {
     const id = this.#open?.conversationId ?? null;
@@ -62,6 +72,12 @@ class Tab implements App {
   get people() {
     return this.#world.people;
   }
+  get account() {
+    return (this.#account ??= new TabAccount(this.#ask, this.#world));
+  }
+  get securityNotices() {
+    return this.#world.notices;
+  }
 
   /* getting in */
 
@@ -78,7 +94,33 @@ class Tab implements App {
   }
   async login(input: { username: string; password: string }): Promise<void> {
     await this.#ask.call('login', { ...input });
-    if (this.#token.path !== '/join') this.#arrived();
+    this.#enteredByName();
+  }
+  async loginByPasskey(): Promise<boolean> {
+    const passkey = await assertion(await this.#ask.call('passkeyOptions'));
+    if (passkey === null) return false;
+    await this.#ask.call('loginByPasskey', passkey);
+    this.#enteredByName();
+    return true;
+  }
+  async secondStep(input: { code?: string; backupCode?: string; trust: boolean }): Promise<void> {
+    await this.#ask.call('secondStep', { ...input });
+    this.#enteredByName();
+  }
+  cancelSignIn(): void {
+    if (this.#token.path === '/reset') this.#arrived();
+    this.#quietly(this.#ask.call('cancelSignIn'));
+  }
+  async recover(input: { username: string; recoveryKey: string; password: string }): Promise<void> {
+    await this.#ask.call('recover', { ...input });
+    this.#enteredByName();
+  }
+  previewReset(token: string): Promise<{ username: string; expiresAt: number }> {
+    return this.#ask.call('previewReset', token);
+  }
+  async reset(input: { token: string; password: string }): Promise<void> {
+    await this.#ask.call('reset', { ...input });
+    this.#arrived();
   }
   logout(): Promise<void> {
     return this.#ask.call('logout');
@@ -237,7 +279,7 @@ class Tab implements App {
   openDM(person: Id): Promise<Id> {
     return this.#ask.call('openDM', person);
   }
-  createInvite(input: { communityId: Id; uses: number; days: number }): Promise<MadeInvite> {
+  createInvite(input: { communityId: Id; uses: number; days: number; role: 'admin' | 'member' }): Promise<MadeInvite> {
     return this.#ask.call('createInvite', { ...input });
   }
   listInvites(communityId: Id): Promise<readonly MadeInvite[]> {
@@ -248,6 +290,10 @@ class Tab implements App {
   }
   changeName(displayName: string): Promise<void> {
     return this.#ask.call('changeName', displayName);
+  }
+
+  dismissSecurityNotice(id: Id): void {
+    this.#quietly(this.#ask.call('dismissNotice', id));
   }
 
   toast(text: string, action: { label: string; run: () => void } | null = null, tone: 'plain' | 'danger' = 'plain'): void {
@@ -271,7 +317,8 @@ class Tab implements App {
 
   #stage(): Stage {
     if (this.#why !== null) return { at: 'unsupported', reason: this.#why };
-    const { at, notice } = this.#standing;
+    const { at, notice, name } = this.#standing;
+    if (this.#token.path === '/reset' && this.#token.token !== null && resettable.has(at)) return { at: 'reset', token: this.#token.token };
     switch (at) {
       case 'unsupported':
         return { at, reason: notice ?? '' };
@@ -279,6 +326,8 @@ class Tab implements App {
         return { at, token: this.#token.path === '/setup' ? this.#token.token : null };
       case 'signed-out':
         return this.#token.path === '/join' && this.#token.token !== null ? { at: 'join', token: this.#token.token } : { at: 'login', notice };
+      case 'two-step':
+        return { at, name: name ?? '' };
       case 'unlock':
         return { at, notice };
       default:
@@ -317,6 +366,7 @@ class Tab implements App {
     if (standing.me !== this.#standing.me || standing.at === 'signed-out') this.#open = null;
     if (standing.at === 'signed-out') this.#world.clear();
     this.#world.me = standing.me;
+    if (standing.recoveryKey !== null && standing.recoveryKey !== this.#standing.recoveryKey) this.recoveryChallenge = challenge();
     this.#standing = standing;
     if (standing.at === 'chat' && this.#token.path === '/join') this.#invited();
   }
@@ -344,10 +394,15 @@ class Tab implements App {
     this.#hear(await this.#ask.call('snapshot'));
   }
 
+  // An invitation in the address is still to be accepted.
+  #enteredByName(): void {
+    if (this.#token.path !== '/join') this.#arrived();
+  }
+
   // The token in the address did its work.
   #arrived(): void {
     this.#token = { path: '/', token: null };
-    if (location.pathname === '/setup' || location.pathname === '/join') history.replaceState(null, '', '/');
+    if (withToken.includes(location.pathname)) history.replaceState(null, '', '/');
   }
 
   // Once for each browser, when its keys have just come to be: it may say no, and then only throws them away when its disk is full.

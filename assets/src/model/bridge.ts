@@ -15,6 +15,8 @@ interface Waiting {
 const repeatable: ReadonlySet<string> = new Set([
   'snapshot', 'open', 'older', 'newer', 'around', 'read', 'typing', 'draft', 'mute', 'send', 'edit', 'remove', 'react', 'activity', 'check', 'network',
   'previewInvite', 'listInvites', 'openDM', 'safetyNumber', 'recoveryConfirmed', 'postponeRecovery', 'enterChat', 'joinChannel', 'changeName',
+  'previewReset', 'passkeyOptions', 'cancelSignIn', 'security', 'newPasskeyOptions', 'renamePasskey', 'sessions', 'checkRecoveryKey', 'dismissNotice',
+  'adminOverview', 'adminUsers', 'adminInvites', 'adminAudit',
 ]);
 
 /** How often a tab that follows makes sure that the engine is there, in milliseconds, and how many times in a row it may not be. */

@@ -1,6 +1,6 @@
 import type { Channel, Community, CommunityMember, DM, Group, PresenceName, User } from '../net/wire.ts';
 import type { Happening } from './marks.ts';
-import type { Connection, Draft, Failure, Id, SendState } from './types.ts';
+import type { Connection, Draft, Failure, Id, SecurityNotice, SendState } from './types.ts';
 
 // What the engine (the worker that holds the keys) tells the tabs, and what they ask of it.
 
@@ -58,12 +58,15 @@ export interface Kinds {
   channel: Channel;
   dm: DM;
   conv: ConvMeta;
+  notice: SecurityNotice;
 }
 
 /** Where this browser stands. */
 export interface Standing {
-  readonly at: 'loading' | 'unsupported' | 'setup' | 'signed-out' | 'recovery-key' | 'unlock' | 'chat';
+  readonly at: 'loading' | 'unsupported' | 'setup' | 'signed-out' | 'two-step' | 'recovery-key' | 'unlock' | 'chat';
   readonly notice: string | null;
+  /** The sign-in name whose second step is due. */
+  readonly name: string | null;
   readonly place: { name: string; registration: string; setUp: boolean } | null;
   readonly me: Id | null;
   readonly recoveryKey: string | null;

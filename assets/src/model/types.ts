@@ -181,7 +181,8 @@ export interface SignIn {
   readonly lastSeen: number;
 }
 
-/** Something the person should know about how their account is guarded; stays until it is dismissed. what is one of wire.SessionNotice. */
+/** Something the person should know about how their account is guarded; stays until it is dismissed. what is one of wire.SessionNotice, or recovery_key_unchanged:
+ * a new recovery key was due and did not come to be, so the old one still works. */
 export interface SecurityNotice {
   readonly id: Id;
   readonly what: string;

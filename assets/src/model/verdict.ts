@@ -13,7 +13,7 @@ const stale: ReadonlySet<string> = new Set(['stale_epoch', 'bad_envelopes', 'nee
 /** Judges a failure by its code and the HTTP status (0 when there was no answer); tries counts the failures before it in a row. */
 export function verdict(code: string, status: number, tries: number): Verdict {
   if (stale.has(code)) return tries < 6 ? 'renew' : 'wait';
-  if (later.has(code) || status >= 500) return 'wait';
+  if (later.has(code) || status >= 500 || status === 429) return 'wait';
   return 'fail';
 }
 

@@ -1,6 +1,7 @@
 import { SvelteMap } from 'svelte/reactivity';
+import type { UserState } from '../net/wire.ts';
 import type { Kinds, News } from './news.ts';
-import type { Community, CommunityRole, Conversation, ConversationMember, Group, Id, Person, Presence } from './types.ts';
+import type { Community, CommunityRole, Conversation, ConversationMember, Group, Id, Person, Presence, SecurityNotice } from './types.ts';
 
 /** How long "… is typing" stands without news, in milliseconds. */
 const typingFades = 6_000;
@@ -12,7 +13,7 @@ export class World {
   me = $state<Id | null>(null);
   readonly maps: Maps = {
     user: new SvelteMap(), presence: new SvelteMap(), community: new SvelteMap(), member: new SvelteMap(),
-    group: new SvelteMap(), channel: new SvelteMap(), dm: new SvelteMap(), conv: new SvelteMap(),
+    group: new SvelteMap(), channel: new SvelteMap(), dm: new SvelteMap(), conv: new SvelteMap(), notice: new SvelteMap(),
   };
   readonly typing = new SvelteMap<Id, readonly Id[]>();
   readonly #fading = new Map<string, ReturnType<typeof setTimeout>>();
@@ -25,6 +26,10 @@ export class World {
     const ids = new Set([...this.maps.member.values()].map((one) => one.user.id));
     return [...ids].filter((id) => id !== this.me).map((id) => this.person(id)).sort(byName);
   });
+
+  /** What this person may do to the place itself. */
+  readonly role = $derived(this.me === null ? 'member' : (this.maps.user.get(this.me)?.role ?? 'member'));
+  readonly notices: readonly SecurityNotice[] = $derived([...this.maps.notice.values()].sort((a, b) => b.at - a.at));
 
   /** Somebody; one object for each person, for as long as the page lives. */
   person(id: Id): Person {
@@ -91,6 +96,9 @@ class PersonView implements Person {
   }
   get isMe(): boolean {
     return this.#world.me === this.id;
+  }
+  get state(): Person['state'] {
+    return standing(this.#world.maps.user.get(this.id)?.state);
   }
 }
 
@@ -212,6 +220,11 @@ class ConversationView implements Conversation {
   get held(): Conversation['held'] {
     return this.#meta?.held ?? null;
   }
+}
+
+/** Whether somebody can be written to. A locked account goes on where it is signed in: only admins are told of it. */
+export function standing(state: UserState | undefined): Person['state'] {
+  return state === 'suspended' ? 'paused' : state === 'deleted' ? 'gone' : 'active';
 }
 
 function sorted<T extends { created_at: number; id: string }>(list: T[]): T[] {

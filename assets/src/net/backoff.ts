@@ -1,5 +1,7 @@
 // Waiting between tries: doubling with full jitter, so that a place that comes back is not met by everyone at once.
 
+import { Fault } from './failure.ts';
+
 const first = 500;
 const most = 30_000;
 
@@ -7,6 +9,12 @@ const most = 30_000;
 export function delay(n: number, random: number): number {
   const step = Math.min(most, first * 2 ** Math.min(n, 16));
   return Math.round(step * (0.2 + 0.8 * random));
+}
+
+/** Milliseconds to wait after a failure that passes: as long as the place asks for and a little more, so that not all come at once; else by delay. */
+export function pause(error: unknown, tries: number): number {
+  const asked = error instanceof Fault ? error.retryAfter : null;
+  return asked === null ? delay(tries, Math.random()) : asked * 1000 + delay(0, Math.random());
 }
 
 /** Sleeps, or wakes early when the signal fires; never throws. */

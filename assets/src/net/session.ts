@@ -1,4 +1,5 @@
 import { ask } from './api.ts';
+import { fromBase64 } from './base64.ts';
 import { Fault } from './failure.ts';
 import type { SignedIn } from './wire.ts';
 
@@ -18,6 +19,17 @@ export class Session {
 
   get current(): SignedIn | null {
     return this.#signedIn;
+  }
+
+  /** Its id, as the access token names it (a JWT; claim sid); null while there is none. It decides nothing, the place does: it only tells our own acts from others'. */
+  get id(): string | null {
+    try {
+      const claims: unknown = JSON.parse(new TextDecoder().decode(fromBase64(this.#signedIn?.access_token.split('.')[1] ?? '')));
+      const { sid } = claims as { sid?: unknown };
+      return typeof sid === 'string' ? sid : null;
+    } catch {
+      return null;
+    }
   }
 
   /** Takes over what a sign-in answered. */
@@ -40,6 +52,18 @@ export class Session {
     return (await this.refresh()).access_token;
   }
 
+  /**
+   * Takes the tokens that a request of this session answers with. Nothing is renewed meanwhile, here or in another tab: it would bring the old cookie
+   * once more, which is what a thief would do.
+   */
+  async replace(request: (token: string) => Promise<SignedIn>): Promise<void> {
+    const token = await this.token(false);
+    await navigator.locks.request('chatalot-refresh', async () => {
+      const device = this.#signedIn?.device_id;
+      this.#signedIn = { ...(device === undefined ? {} : { device_id: device }), ...(await request(token)) };
+    });
+  }
+
   /** Renews by the cookie; callers at the same time share one request, and tabs take turns. */
   refresh(): Promise<SignedIn> {
     if (this.#refreshing !== null) return this.#refreshing;
@@ -59,7 +83,7 @@ export class Session {
       this.#signedIn = await ask<SignedIn>('POST', '/api/auth/refresh', { transport: 'cookie' }, null);
       return this.#signedIn;
     } catch (error) {
-      if (error instanceof Fault && error.status === 401) {
+      if (error instanceof Fault && (error.status === 401 || error.code === 'account_paused')) {
         this.#signedIn = null;
         this.#ended();
       }

@@ -5,14 +5,46 @@ export type PresenceName = 'online' | 'away' | 'offline';
 export type Role = 'owner' | 'admin' | 'member';
 
 export interface Place { name: string; registration: Registration; set_up: boolean; version: string }
-export interface User { id: string; username: string; display_name: string; role: 'admin' | 'member' }
+export type UserState = 'active' | 'locked' | 'suspended' | 'deleted';
+export interface User { id: string; username: string; display_name: string; role: 'admin' | 'member'; state?: UserState; epochs?: ConvEpoch[] }
 export interface SignedIn { access_token: string; expires_at: number; user: User; device_id?: string; has_keys: boolean }
 export interface Me { user: User; device_id?: string; has_keys: boolean; vault_version: number }
 export interface Device { id: string; name: string; created_at: number; last_seen: number; active: boolean }
 
 export interface InvitePreview { place_name: string; community_name: string; inviter_name: string; people: number; expires_at: number }
 export interface Invite {
-  id: string; community_id: string; created_by: string; token?: string; uses: number; used: number; created_at: number; expires_at: number;
+  id: string; community_id: string; created_by: string; token?: string; role: Role; uses: number; used: number; created_at: number; expires_at: number;
+}
+
+/** The answer (202) to a first step that was right, when the account asks for a second one. */
+export interface Challenge { challenge: string; expires_at: number }
+export interface ResetPreview { username: string; expires_at: number }
+export interface PasskeyOptions { ceremony: string; options: Record<string, unknown> }
+export interface PasskeyAssertion { ceremony: string; id: string; client_data: string; authenticator_data: string; signature: string; user_handle: string }
+export interface NewPasskey { ceremony: string; name: string; id: string; client_data: string; attestation_object: string; transports: string[] }
+export interface Passkey { id: string; name: string; created_at: number; used_at: number }
+export interface Security { password_at: number; two_step: boolean; backup_codes: number; passkeys: Passkey[]; fresh_until: number; state: UserState }
+export interface TwoStepSecret { secret: string; url: string }
+export interface BackupCodes { codes: string[] }
+export interface Session {
+  id: string; agent: string; network: string; device: string; has_keys: boolean; current: boolean; created_at: number; last_seen: number; expires_at: number;
+}
+
+export interface AdminUser {
+  user: User; state: UserState; devices: number; sessions: number; two_step: boolean; passkeys: number; has_keys: boolean; locked_until: number;
+  created_at: number; last_seen: number;
+}
+export interface ResetLink { token: string; expires_at: number }
+export interface AdminInvite { invite: Invite; community_name: string; inviter_name: string }
+export interface AuditEntry {
+  id: number; at: number; what: string; actor?: string; actor_name: string; user?: string; user_name: string; detail: string; address: string;
+}
+export interface AuditPage { entries: AuditEntry[]; more: boolean; days: number }
+export interface Finding { id: string; title: string; grade: 'pass' | 'warn' | 'fail'; evidence: string; why: string; fix: string }
+export interface Checkup { at: number; version: string; grade: 'pass' | 'warn' | 'fail'; findings: Finding[] }
+export interface Overview {
+  place: Place; started_at: number; people: number; online: number; database_bytes: number; disk_free: number; disk_total: number;
+  failed_sign_ins: number; lately: AuditEntry[];
 }
 
 export interface ConvEpoch { conversation_id: string; epoch: number }
@@ -50,12 +82,14 @@ export interface State {
   ops: OpRecord[]; dms: DM[]; manifests: Manifest[]; presence: PresenceChange[];
 }
 
+export interface SessionNotice { what: string; agent?: string; network?: string; session?: string }
+
 /** One row of the durable log: kind names the one field that is set. */
 export interface Event {
   seq: number; kind: string; at: number;
   message?: Message; op?: OpRecord; manifest?: Manifest; user?: User; community?: Community; community_gone?: Gone;
   community_member?: CommunityMember; community_member_gone?: Gone; group?: Group; group_gone?: Gone;
-  channel?: Channel; channel_gone?: Gone; dm?: DM; read?: ReadMark; session_notice?: { what: string };
+  channel?: Channel; channel_gone?: Gone; dm?: DM; read?: ReadMark; session_notice?: SessionNotice;
 }
 export interface SyncPage { events: Event[]; cursor: number; more: boolean; reset?: boolean }
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Message, Person } from '../../src/model/types.ts';
 import { GROUP_GAP, UNREAD_KEY, rowsOf, type Row } from '../../src/view/chat/lib/rows.ts';
 
-const person = (id: string): Person => ({ id, name: id, username: id, presence: 'online', isMe: id === 'me' });
+const person = (id: string): Person => ({ id, name: id, username: id, presence: 'online', isMe: id === 'me', state: 'active' });
 const noon = new Date(2026, 10, 23, 12).getTime();
 
 function message(id: string, author: string, at: number, more: Partial<Message> = {}): Message {

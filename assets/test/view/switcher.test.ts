@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Community, Conversation, Person } from '../../src/model/types.ts';
 import { find, targets } from '../../src/view/chat/switcher.ts';
 
-const person = (id: string, name: string): Person => ({ id, name, username: id, presence: 'online', isMe: id === 'me' });
+const person = (id: string, name: string): Person => ({ id, name, username: id, presence: 'online', isMe: id === 'me', state: 'active' });
 const plain: Conversation = {
   id: '', kind: 'channel', name: '', topic: '', visibility: 'public', communityId: 'c', groupId: 'g', peer: null, joined: true, admin: false,
   members: [], unread: 0, mentions: 0, muted: false, draft: null, last: null, typing: [], held: null,

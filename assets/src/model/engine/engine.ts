@@ -3,18 +3,23 @@ import { loadCore } from '../../crypto/load.ts';
 import { Keystore } from '../../crypto/keystore.ts';
 import { Machine } from '../../crypto/machine.ts';
 import { Api, ask } from '../../net/api.ts';
-import { delay, sleep } from '../../net/backoff.ts';
+import { pause, sleep } from '../../net/backoff.ts';
 import { Fault, passes } from '../../net/failure.ts';
 import { Session } from '../../net/session.ts';
-import type { InvitePreview, Place, SignedIn } from '../../net/wire.ts';
+import type { InvitePreview, PasskeyAssertion, PasskeyOptions, Place, SignedIn } from '../../net/wire.ts';
 import type { News, Standing } from '../news.ts';
 import type { Invitation } from '../types.ts';
+import { Account } from './account.ts';
+import { coreError, refused } from './errors.ts';
 import { Home } from './home.ts';
-import { Keys } from './keys.ts';
+import { Keys, type Recovery } from './keys.ts';
 import { Outbox } from './outbox.ts';
+import { SignIn, type Arrival } from './signin.ts';
 
 const removedNotice = 'This browser was removed from your account on another device. Sign in again to use it; you will need your recovery key.';
 const anewNotice = 'This browser had been removed from your account. The recovery key adds it again, with new keys; the messages it has stay here.';
+const expiredNotice = 'That sign-in took too long, or had too many wrong codes. Begin again.';
+const lockedVaultNotice = 'Your new password is set. Enter the recovery key once more to read your messages in this browser.';
 
 /** How somebody came in: it decides what is set up for them. */
 type Via = 'setup' | 'invite' | 'login';
@@ -33,7 +38,9 @@ export class Engine {
   readonly #halt: () => void;
   readonly #session = new Session(() => this.#ended());
   readonly api = new Api(this.#session);
-  standing: Standing = { at: 'loading', notice: null, place: null, me: null, recoveryKey: null, recoveryKeyUnconfirmed: false };
+  readonly account = new Account(this.api, this.#session);
+  readonly #signIn = new SignIn();
+  standing: Standing = { at: 'loading', notice: null, name: null, place: null, me: null, recoveryKey: null, recoveryKeyUnconfirmed: false };
   /** Resolves once it is known which screen is due. */
   readonly ready: Promise<void>;
   #known!: () => void;
@@ -87,15 +94,14 @@ export class Engine {
     for (let tries = 0; ; tries++) {
       try {
         const place = await ask<Place>('GET', '/api/place', undefined, null);
-        const known = { name: place.name, registration: place.registration, setUp: place.set_up };
-        if (!place.set_up) return this.#stand({ at: 'setup', notice: null, place: known });
-        this.#stand({ place: known });
+        if (!place.set_up) return this.#stand({ at: 'setup', notice: null, place: placeOf(place) });
+        this.placeChanged(place);
         return await this.#signedIn(await this.#session.refresh(), null);
       } catch (error) {
         if (error instanceof Fault && error.status === 401) return this.#stand({ at: 'signed-out', notice: null });
         if (!passes(error)) throw error;
-        if (tries === 0) this.#stand({ at: 'signed-out', notice: 'This place cannot be reached just now. It is tried again by itself.' });
-        await sleep(delay(tries, Math.random()));
+        if (tries === 0 && (error as Fault).status !== 429) this.#stand({ at: 'signed-out', notice: 'This place cannot be reached just now. It is tried again by itself.' });
+        await sleep(pause(error, tries));
       }
     }
   }
@@ -113,7 +119,42 @@ export class Engine {
   }
 
   async login(input: { username: string; password: string }): Promise<void> {
-    await this.#signedIn(await ask<SignedIn>('POST', '/api/auth/login', { ...input, transport: 'cookie' }, null), 'login');
+    await this.#arrive(await this.#signIn.login(input));
+  }
+
+  async secondStep(input: { code?: string; backupCode?: string; trust: boolean }): Promise<void> {
+    try {
+      await this.#arrive(await this.#signIn.secondStep(input));
+    } catch (error) {
+      if (refused(error, 'challenge_gone')) this.#backToLogin(expiredNotice);
+      throw error;
+    }
+  }
+
+  cancelSignIn(): void {
+    this.#signIn.cancel();
+    this.#backToLogin(null);
+  }
+
+  async recover(input: { username: string; recoveryKey: string; password: string }): Promise<void> {
+    await this.#arrive(await this.#signIn.recover(await this.#core(), input));
+  }
+
+  async previewReset(token: string): Promise<{ username: string; expiresAt: number }> {
+    const { username, expires_at } = await this.#signIn.previewReset(token);
+    return { username, expiresAt: expires_at };
+  }
+
+  async reset(input: { token: string; password: string }): Promise<void> {
+    await this.#arrive(await this.#signIn.reset(input));
+  }
+
+  passkeyOptions(): Promise<PasskeyOptions> {
+    return this.#signIn.passkeyOptions();
+  }
+
+  async loginByPasskey(passkey: PasskeyAssertion): Promise<void> {
+    await this.#arrive(await this.#signIn.passkey(passkey));
   }
 
   async previewInvite(token: string): Promise<Invitation> {
@@ -126,18 +167,46 @@ export class Engine {
 
   /** Ends the session and forgets this person on this browser, keys and messages included. */
   async logout(): Promise<void> {
-    await this.api.post('/api/auth/logout');
     const user = this.#person?.user ?? null;
-    this.#leave();
-    await remember(null);
-    if (user !== null) await Keystore.erase(user);
-    this.#session.forget();
+    try {
+      await this.api.post('/api/auth/logout');
+    } catch (error) {
+      if (!refused(error, 'session_ended', 'unauthorized')) throw error; // over already
+    }
+    await this.#erase(user);
     this.#out('You are signed out, and your keys and messages are gone from this browser.');
   }
 
+  /** Ends the account for good: channels are handed over first, and nothing of it stays on this browser. */
+  async deleteAccount(): Promise<void> {
+    const { user } = this.#signedInPerson(); // the place closes the socket before it has answered
+    await this.account.confirmed();
+    this.home.places.ownsNothing();
+    await this.home.places.handOverChannels();
+    await this.api.delete('/api/me');
+    await this.#erase(user);
+    for (const name of await globalThis.caches.keys()) await globalThis.caches.delete(name);
+    this.#out('Your account is deleted, and everything of it is gone from this browser.');
+  }
+
+  async checkRecoveryKey(recoveryKey: string): Promise<boolean> {
+    const { user, keys } = this.#signedInPerson();
+    return keys.checkRecoveryKey(user, recoveryKey);
+  }
+
+  async changeRecoveryKey(old: string): Promise<void> {
+    const { user, keys } = this.#signedInPerson();
+    await keys.changeRecoveryKey(user, old);
+    await this.#rekeyed();
+  }
+
+  /** The place was changed by its admin. */
+  placeChanged(place: Place): void {
+    this.#stand({ place: placeOf(place) });
+  }
+
   async unlock(recoveryKey: string): Promise<void> {
-    const person = this.#person;
-    if (person === null) throw new Fault('signed_out', 'Sign in first.');
+    const person = this.#signedInPerson();
     await person.keys.recover(person.user, recoveryKey);
     await this.#enter(person, 'linked');
   }
@@ -164,28 +233,59 @@ export class Engine {
     return (channels.find((one) => one.name === 'general') ?? channels[0])?.id ?? null;
   }
 
-  async #signedIn(signedIn: SignedIn, via: Via | null): Promise<void> {
+  // null: a second step is due.
+  async #arrive(arrival: Arrival | null): Promise<void> {
+    if (arrival === null) this.#stand({ at: 'two-step', notice: null, name: this.#signIn.name });
+    else await this.#signedIn(arrival.signedIn, 'login', arrival.recoveryKey);
+  }
+
+  /** recoveryKey is the one that somebody came in by: it opens their keys here too, and makes room for a new one. */
+  async #signedIn(signedIn: SignedIn, via: Via | null, recoveryKey: string | null = null): Promise<void> {
     this.#session.accept(signedIn);
     const user = signedIn.user.id;
     await remember(user);
     const person = this.#person?.user === user ? this.#person : await this.#open(user);
     if (via !== null && via !== 'login') await person.machine.run(() => undefined, async () => [await person.store.noting('via', via)]);
-    this.#stand({ notice: null, me: user });
+    this.#stand({ notice: null, name: null, me: user });
     const { keys } = person;
-    if (!keys.exist && signedIn.has_keys) return this.#stand({ at: 'unlock' });
+    if (!keys.exist && signedIn.has_keys) return this.#lockedOut(person, null, recoveryKey);
     if (!keys.exist || !signedIn.has_keys) await keys.create(user);
     else if (await keys.bind()) await keys.publish(user);
-    else return this.#beginAnew(person);
-    await this.#enter(person, null);
+    else return this.#beginAnew(person, recoveryKey);
+    await this.#settledIn(person, null, recoveryKey);
     this.home.world.put('user', user, signedIn.user);
     this.#tell(this.home.world.news());
   }
 
+  /** This browser has no keys of the account: they are opened with the recovery key, now or when somebody enters it. */
+  async #lockedOut(person: Person, notice: string | null, recoveryKey: string | null): Promise<void> {
+    if (recoveryKey === null) return this.#stand({ at: 'unlock', notice });
+    try {
+      await person.keys.recover(person.user, recoveryKey);
+    } catch (error) {
+      if (!(error instanceof Fault) && coreError(error) === null) throw error;
+      return this.#stand({ at: 'unlock', notice: lockedVaultNotice });
+    }
+    await this.#settledIn(person, 'linked', recoveryKey);
+  }
+
+  /** A recovery key that was used to get in has been in a form field: a new one takes its place. Should that fail, it is still good. */
+  async #settledIn(person: Person, linked: 'linked' | null, recoveryKey: string | null): Promise<void> {
+    let unchanged = false;
+    try {
+      if (recoveryKey !== null) await person.keys.changeRecoveryKey(person.user, recoveryKey);
+    } catch (error) {
+      if (!(error instanceof Fault) && coreError(error) === null) throw error;
+      unchanged = true;
+    }
+    await this.#enter(person, linked);
+    if (unchanged) await this.home.notices.raise('recovery_key_unchanged');
+  }
+
   /** The keys here are worth nothing any more: this browser can only become a device of the account once again. */
-  async #beginAnew({ user, store }: Person): Promise<void> {
+  async #beginAnew({ user, store }: Person, recoveryKey: string | null): Promise<void> {
     await store.forgetDevice(await Outbox.unsealed(store));
-    await this.#open(user);
-    this.#stand({ at: 'unlock', notice: anewNotice });
+    await this.#lockedOut(await this.#open(user), anewNotice, recoveryKey);
   }
 
   /** Opens the home and shows the screen that is due. */
@@ -195,19 +295,22 @@ export class Engine {
     const home = await Home.open(user, store, machine, keys, {
       api: this.api,
       token: (renewed) => this.#session.token(renewed),
+      session: () => this.#session.id,
       tell: this.#tell,
       ended: () => this.#ended(),
       removed: () => this.#removed(),
+      rekeyed: () => void this.#rekeyed(),
       halt: this.#halt,
     });
     this.#home = home;
     const recovery = await keys.recovery();
-    const code = recovery?.code.replace(/(.{4})(?=.)/g, '$1-') ?? null;
-    this.standing = { ...this.standing, me: user, notice: null, recoveryKey: code, recoveryKeyUnconfirmed: recovery !== null };
-    this.standing = { ...this.standing, at: recovery !== null && !recovery.postponed ? 'recovery-key' : 'chat' };
+    const at = recovery !== null && !recovery.postponed ? 'recovery-key' : 'chat';
+    this.standing = { ...this.standing, at, me: user, notice: null, name: null, recoveryKey: spelled(recovery), recoveryKeyUnconfirmed: recovery !== null };
     this.#tell(this.snapshot());
     this.#known();
-    void this.#run(home, person, linked);
+    this.#run(home, person, linked).catch((error: unknown) => {
+      if (this.#home === home) console.error('run', error); // otherwise it was left in the middle
+    });
   }
 
   async #run(home: Home, { store, machine }: Person, linked: 'linked' | null): Promise<void> {
@@ -222,8 +325,7 @@ export class Engine {
 
   async #learnPlace(): Promise<void> {
     try {
-      const { name, registration, set_up } = await ask<Place>('GET', '/api/place', undefined, null);
-      this.#stand({ place: { name, registration, setUp: set_up } });
+      this.placeChanged(await ask<Place>('GET', '/api/place', undefined, null));
     } catch {
       // Its name is shown once it is reached.
     }
@@ -245,8 +347,32 @@ export class Engine {
     this.#person = null;
   }
 
+  // The new key is in force: it has to be written down now.
+  async #rekeyed(): Promise<void> {
+    const recovery = (await this.#person?.keys.recovery()) ?? null;
+    if (recovery !== null) this.#stand({ at: 'recovery-key', recoveryKey: spelled(recovery), recoveryKeyUnconfirmed: true });
+  }
+
+  #signedInPerson(): Person {
+    if (this.#person === null) throw new Fault('signed_out', 'Sign in first.');
+    return this.#person;
+  }
+
+  /** Deletes all that this browser keeps of a person. */
+  async #erase(user: string | null): Promise<void> {
+    this.#leave();
+    await remember(null);
+    if (user !== null) await Keystore.erase(user);
+    this.#session.forget();
+  }
+
+  // Whoever is signed in here all the while (and opened the link of a reset) goes back to where they were.
+  #backToLogin(notice: string | null): void {
+    if (this.standing.at === 'two-step') this.#stand({ at: this.#home === null ? 'signed-out' : 'chat', notice, name: null });
+  }
+
   #ended(): void {
-    if (this.#home !== null) this.#out('You were signed out here. Sign in again; your messages are still in this browser.');
+    if (this.#home !== null || this.standing.at === 'unlock') this.#out('You were signed out here. Sign in again; your messages are still in this browser.');
   }
 
   #removed(): void {
@@ -255,7 +381,7 @@ export class Engine {
 
   #out(notice: string): void {
     this.#leave();
-    this.#stand({ at: 'signed-out', me: null, recoveryKey: null, recoveryKeyUnconfirmed: false, notice });
+    this.#stand({ at: 'signed-out', me: null, name: null, recoveryKey: null, recoveryKeyUnconfirmed: false, notice });
   }
 
   #core(): ReturnType<typeof loadCore> {
@@ -267,6 +393,15 @@ export class Engine {
     this.#tell([{ t: 'standing', value: this.standing }]);
     if (this.standing.at !== 'loading') this.#known();
   }
+}
+
+/** As it is shown: seven groups of four. */
+function spelled(recovery: Recovery | null): string | null {
+  return recovery?.code.replace(/(.{4})(?=.)/g, '$1-') ?? null;
+}
+
+function placeOf({ name, registration, set_up }: Place): NonNullable<Standing['place']> {
+  return { name, registration, setUp: set_up };
 }
 
 // Who was signed in when this browser was last open.

@@ -11,3 +11,9 @@ export function coreError(error: unknown, code?: CoreErrorCode): CoreError | nul
 export function refused(error: unknown, ...codes: readonly string[]): error is Fault {
   return error instanceof Fault && codes.includes(error.code);
 }
+
+/** A recovery key that cannot be one, or is another account's, as a failure of its input; every other failure as it is. */
+export function mistyped(error: unknown): unknown {
+  const wrong = coreError(error, 'recovery_code');
+  return wrong === null ? error : new Fault(wrong.code, wrong.message, { field: 'recoveryKey' });
+}

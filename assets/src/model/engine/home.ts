@@ -1,7 +1,7 @@
 import { StaleCopy, type Keystore } from '../../crypto/keystore.ts';
 import type { Machine } from '../../crypto/machine.ts';
 import type { Api } from '../../net/api.ts';
-import { delay, sleep } from '../../net/backoff.ts';
+import { pause, sleep } from '../../net/backoff.ts';
 import { passes } from '../../net/failure.ts';
 import { Socket } from '../../net/socket.ts';
 import type { Frame, PresenceChange } from '../../net/wire.ts';
@@ -11,6 +11,7 @@ import type { Base } from './base.ts';
 import { Inbox } from './inbox.ts';
 import type { Keys } from './keys.ts';
 import { Membership } from './membership.ts';
+import { Notices } from './notices.ts';
 import { Outbox } from './outbox.ts';
 import { Places } from './places.ts';
 import { Rows } from './rows.ts';
@@ -25,11 +26,15 @@ const awayAfter = 10 * 60_000;
 export interface HomeHost {
   readonly api: Api;
   token(renewed: boolean): Promise<string>;
+  /** The id of the session. */
+  session(): string | null;
   tell(news: readonly News[]): void;
   /** The session is over. */
   ended(): void;
   /** This device was taken off the person's signed list. */
   removed(): void;
+  /** A new recovery key has come into force after all: it has to be shown. */
+  rekeyed(): void;
   /** This copy must stop: another one runs, or the core died. */
   halt(): void;
 }
@@ -41,6 +46,7 @@ export class Home {
   readonly places: Places;
   readonly outbox: Outbox;
   readonly membership: Membership;
+  readonly notices: Notices;
   connection: Connection = 'starting';
   readonly #base: Base;
   readonly #host: HomeHost;
@@ -58,6 +64,7 @@ export class Home {
     this.#keys = keys;
     this.world = base.world;
     this.membership = new Membership(base);
+    this.notices = new Notices(base, () => host.session());
     const catchUp = (): Promise<void> => this.#sync.catchUp();
     this.outbox = new Outbox(base, new Sealing(base, this.membership), catchUp);
     this.talk = new Talk(base, this.outbox, this.membership);
@@ -69,7 +76,7 @@ export class Home {
       readMoved: (conv, seq) => this.talk.readMoved(conv, seq),
       stale: () => host.halt(),
       removed: () => host.removed(),
-      toast: (text) => host.tell([{ t: 'toast', text, tone: 'plain' }]),
+      notice: (notice, moment) => this.notices.take(notice, moment),
     });
     this.#socket = new Socket({
       token: (renewed) => host.token(renewed),
@@ -106,7 +113,7 @@ export class Home {
         if (error instanceof StaleCopy) return this.#host.halt();
         if (!passes(error)) throw error;
         this.#connected('offline');
-        await sleep(delay(tries, Math.random()));
+        await sleep(pause(error, tries));
       }
     }
     if (!this.#running) return;
@@ -156,6 +163,8 @@ export class Home {
   async #online(): Promise<void> {
     this.outbox.hurry(true);
     try {
+      await this.notices.own();
+      await this.#settleRekey();
       await this.talk.tellReads();
       await this.#keys.topUp();
       await this.places.tidy();
@@ -165,6 +174,13 @@ export class Home {
       if (error instanceof StaleCopy) this.#host.halt();
       // Everything else is due again at the next connection.
     }
+  }
+
+  // A new recovery key of which it was not known whether the place has its vault.
+  async #settleRekey(): Promise<void> {
+    const inForce = await this.#keys.settleRekey(this.#base.me);
+    if (inForce === 'new') this.#host.rekeyed();
+    if (inForce === 'old') await this.notices.raise('recovery_key_unchanged');
   }
 
   #frame(frame: Frame): void {

@@ -1,8 +1,9 @@
 import type { Also } from '../../crypto/machine.ts';
 import type { Core, OpChange, Target } from '../../crypto/core.d.ts';
 import { fromBase64, toBase64 } from '../../net/base64.ts';
-import type { Channel, ConvEpoch, DM, Manifest, OpRecord, Ops } from '../../net/wire.ts';
+import type { Channel, ConvEpoch, DM, Manifest, OpRecord, Ops, User } from '../../net/wire.ts';
 import type { Happening } from '../marks.ts';
+import type { ConvMeta } from '../news.ts';
 import { settle, type Base } from './base.ts';
 import { coreError, refused } from './errors.ts';
 import type { Batch } from './rows.ts';
@@ -92,11 +93,12 @@ export class Membership {
     await this.#meet(dm.manifests ?? []);
     try {
       await this.#meeting((core) => core.loadDM(fromBase64(dm.peer.id), dm.epoch), () => world.changes());
-      if (held?.code === 'no_keys') world.changeConv(dm.id, { held: null });
+      if (closed(dm.peer) !== null) await this.#shunPeer(dm, dm.epoch);
+      else if (held?.code === 'no_keys') world.changeConv(dm.id, { held: null });
     } catch (error) {
       if (coreError(error, 'unknown_user') === null) throw error;
       const message = `${dm.peer.display_name} has not set up encryption on a device yet. What you write waits here until then.`;
-      world.changeConv(dm.id, { held: { code: 'no_keys', message } });
+      world.changeConv(dm.id, { held: closed(dm.peer) ?? { code: 'no_keys', message } });
       await machine.run(() => undefined, () => world.changes());
     }
     this.#base.tell(world.news());
@@ -107,6 +109,7 @@ export class Membership {
     const ops = [...chain].sort((a, b) => a.n - b.n).map((one) => fromBase64(one.op));
     try {
       await this.#meeting((core) => core.loadChannel(fromBase64(conv), ops, epochNow, read));
+      await this.#shun(conv, epochNow);
     } catch (error) {
       await this.#forked(conv, error, null);
     }
@@ -167,8 +170,61 @@ export class Membership {
     const known = this.channel(channel.id);
     if (known === null || known.n !== channel.n) return; // the operation that the channel was read after is still to come, or has come since
     const here = new Set((channel.members ?? []).map((one) => one.user_id));
-    const absent = known.members.filter((one) => !here.has(one.user)).map((one) => fromBase64(one.user));
-    await this.#base.machine.run((core) => core.absent(fromBase64(channel.id), absent, channel.epoch));
+    const absent = known.members.map((one) => one.user).filter((user) => !here.has(user) || this.#closed(user));
+    await this.#absent(channel.id, absent, channel.epoch);
+  }
+
+  /**
+   * Takes what the place says of somebody. To a person whose account is paused or gone nothing is sealed, and to a restored one it is again; epochs are
+   * the conversations whose epoch grew with it: their sender keys are made anew, as when somebody leaves.
+   */
+  async person({ epochs = [], ...user }: User): Promise<void> {
+    const { world } = this.#base;
+    const changed = world.get('user', user.id)?.state !== user.state;
+    world.put('user', user.id, user);
+    for (const member of world.all('member')) if (member.user.id === user.id) world.put('member', `${member.community_id}/${user.id}`, { ...member, user });
+    for (const dm of world.all('dm')) if (dm.peer.id === user.id) world.put('dm', dm.id, { ...dm, peer: user });
+    const grown = new Map(epochs.map((one) => [one.conversation_id, one.epoch]));
+    if (!changed && grown.size === 0) return;
+    for (const { id } of [...world.all('channel')]) {
+      const known = this.channel(id);
+      if (known?.members.some((one) => one.user === user.id) === true) await this.#shun(id, grown.get(id) ?? known.epoch, 'anew');
+    }
+    for (const dm of [...world.all('dm')]) {
+      const known = this.channel(dm.id);
+      if (dm.peer.id !== user.id && !grown.has(dm.id)) continue;
+      if (known !== null) await this.#shunPeer(dm, grown.get(dm.id) ?? known.epoch);
+      else if (changed) await this.loadDM({ ...dm, epoch: grown.get(dm.id) ?? dm.epoch });
+    }
+  }
+
+  // Whose account does not work, by the place's word. This device would not be here if its own did not.
+  #closed(user: string): boolean {
+    return user !== this.#base.me && closed(this.#base.world.get('user', user)) !== null;
+  }
+
+  // Leaves out of a channel whoever is in its community no more, or whose account does not work. Without anybody to leave out there is nothing to do,
+  // unless somebody may have been left out before.
+  async #shun(conv: string, epochNow: number, anew: 'anew' | null = null): Promise<void> {
+    const { world } = this.#base;
+    const community = world.get('channel', conv)?.community_id;
+    const out = (user: string): boolean => this.#closed(user) || (community !== undefined && world.get('member', `${community}/${user}`) === undefined);
+    const absent = (this.channel(conv)?.members ?? []).map((one) => one.user).filter(out);
+    if (absent.length > 0 || anew !== null) await this.#absent(conv, absent, epochNow);
+  }
+
+  async #shunPeer(dm: DM, epochNow: number): Promise<void> {
+    const { world } = this.#base;
+    const { held } = world.conv(dm.id);
+    const why = closed(dm.peer);
+    if (held?.code !== 'identity_changed') world.changeConv(dm.id, { held: why ?? (held?.code === 'paused' || held?.code === 'gone' ? null : held) });
+    await this.#absent(dm.id, why === null ? [] : [dm.peer.id], epochNow);
+  }
+
+  async #absent(conv: string, users: readonly string[], epochNow: number): Promise<void> {
+    const { machine, world } = this.#base;
+    await machine.run((core) => core.absent(fromBase64(conv), users.map(fromBase64), epochNow), () => world.changes());
+    this.#base.tell(world.news());
   }
 
   /** Takes up a conversation that a message came for before anything else of it did. */
@@ -204,7 +260,7 @@ export class Membership {
   async acceptIdentity(user: string): Promise<void> {
     const { machine, world } = this.#base;
     await machine.run((core) => core.acceptIdentity(fromBase64(user)));
-    for (const dm of world.all('dm')) if (dm.peer.id === user) world.changeConv(dm.id, { held: null });
+    for (const dm of world.all('dm')) if (dm.peer.id === user) world.changeConv(dm.id, { held: closed(dm.peer) });
     await settle(this.#base);
   }
 
@@ -251,6 +307,16 @@ export class Membership {
       state: null, failure: null, late: false,
     });
   }
+}
+
+/** Why nothing can be sent to somebody whose account does not work; null when it does. */
+function closed(user: User | undefined): ConvMeta['held'] {
+  if (user?.state === 'suspended') {
+    const message = `${user.display_name}’s account is paused by an admin of this place. Nothing can be sent here until it is restored.`;
+    return { code: 'paused', message };
+  }
+  if (user?.state === 'deleted') return { code: 'gone', message: `${user.display_name}’s account was deleted. What was said here stays; nothing more can be sent.` };
+  return null;
 }
 
 function epoch({ conversation_id, epoch: number }: ConvEpoch): { conv: Uint8Array; epoch: number } {

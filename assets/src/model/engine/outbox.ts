@@ -1,5 +1,5 @@
 import type { Change, Keystore, OutboxRecord } from '../../crypto/keystore.ts';
-import { delay, sleep } from '../../net/backoff.ts';
+import { pause, sleep } from '../../net/backoff.ts';
 import { fromBase64, newId } from '../../net/base64.ts';
 import { Fault } from '../../net/failure.ts';
 import type { Message } from '../../net/wire.ts';
@@ -193,8 +193,7 @@ export class Outbox {
       }
       await this.#tellState(letter, 'waiting');
       if (code === 'unknown_conversation' || code === 'unknown_user') await this.#sealing.mend(letter.conv).catch(() => undefined);
-      const wait = error instanceof Fault && error.retryAfter !== null ? error.retryAfter * 1000 : delay(tries, Math.random());
-      await sleep(wait, wake);
+      await sleep(pause(error, tries), wake);
       return false;
     }
   }

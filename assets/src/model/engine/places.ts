@@ -1,5 +1,5 @@
 import { Fault } from '../../net/failure.ts';
-import type { Channel, Community, Group, Invite, User } from '../../net/wire.ts';
+import type { Channel, Community, CommunityMember, Group, Invite, User } from '../../net/wire.ts';
 import type { MadeInvite } from '../types.ts';
 import { fromBase64 } from '../../net/base64.ts';
 import type { Base } from './base.ts';
@@ -81,6 +81,48 @@ export class Places {
   async setCommunityRole(id: string, person: string, role: 'admin' | 'member'): Promise<void> {
     await this.#base.api.patch(`/api/communities/${id}/members/${person}`, { role });
     await this.#catchUp();
+  }
+
+  /** Makes somebody else the owner; whoever was becomes an admin. */
+  async handOver(id: string, person: string): Promise<void> {
+    await this.#base.api.patch(`/api/communities/${id}/members/${person}`, { role: 'owner' });
+    await this.#catchUp();
+  }
+
+  /** Fails while this person owns a community that has other people. */
+  ownsNothing(): void {
+    const { world, me } = this.#base;
+    const members = [...world.all('member')];
+    const owned = members.find((one) => one.user.id === me && one.role === 'owner' && members.some((other) => other.community_id === one.community_id && other.user.id !== me));
+    if (owned === undefined) return;
+    const name = world.get('community', owned.community_id)?.name ?? 'a community';
+    throw new Fault('owns_communities', `You own “${name}”, and other people are in it. Make one of them its owner first.`, { status: 409 });
+  }
+
+  /**
+   * Before this person's account ends: channels that nobody else looks after get another admin, by a signed operation. The owner of the community is asked
+   * first, then whoever has been in it longest.
+   */
+  async handOverChannels(): Promise<void> {
+    const { world, me } = this.#base;
+    await this.#catchUp();
+    const orders = new Map<string, Promise<readonly string[]>>();
+    for (const { id, community_id } of [...world.all('channel')]) {
+      const members = this.#membership.channel(id)?.members ?? [];
+      const admins = members.filter((one) => one.admin).map((one) => one.user);
+      if (admins.length !== 1 || admins[0] !== me || members.length === 1) continue;
+      const order = orders.get(community_id) ?? this.#elders(community_id);
+      orders.set(community_id, order);
+      const heir = (await order).find((user) => user !== me && members.some((one) => one.user === user));
+      if (heir !== undefined) await this.setChannelAdmin(id, heir, true);
+    }
+  }
+
+  // The people of a community whose accounts work: its owner, then the others in the order in which they came.
+  async #elders(community: string): Promise<readonly string[]> {
+    const { members } = await this.#base.api.get<{ members: CommunityMember[] }>(`/api/communities/${community}/members`);
+    const working = members.filter(({ user }) => user.state !== 'suspended' && user.state !== 'deleted');
+    return [...working.filter((one) => one.role === 'owner'), ...working.filter((one) => one.role !== 'owner')].map((one) => one.user.id);
   }
 
   async createGroup(communityId: string, name: string): Promise<string> {
@@ -174,9 +216,9 @@ export class Places {
     }
   }
 
-  async createInvite(input: { communityId: string; uses: number; days: number }): Promise<MadeInvite> {
+  async createInvite(input: { communityId: string; uses: number; days: number; role: 'admin' | 'member' }): Promise<MadeInvite> {
     const invite = await this.#base.api.post<Invite>('/api/invites', {
-      community_id: input.communityId, uses: input.uses, expires_in: Math.round(input.days * day),
+      community_id: input.communityId, uses: input.uses, expires_in: Math.round(input.days * day), role: input.role,
     });
     return made(invite);
   }

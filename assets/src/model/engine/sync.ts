@@ -1,12 +1,12 @@
 import type { Change } from '../../crypto/keystore.ts';
 import { StaleCopy } from '../../crypto/keystore.ts';
-import { delay, sleep } from '../../net/backoff.ts';
+import { pause, sleep } from '../../net/backoff.ts';
 import { passes } from '../../net/failure.ts';
-import type { Channel, DM, Event, Message, OpRecord, State, SyncPage } from '../../net/wire.ts';
+import type { Channel, DM, Event, Message, OpRecord, SessionNotice, State, SyncPage } from '../../net/wire.ts';
 import { settle, type Base } from './base.ts';
 import { coreError, refused } from './errors.ts';
 import type { Inbox } from './inbox.ts';
-import type { Membership } from './membership.ts';
+import type { Membership, Moment } from './membership.ts';
 
 /** What follows from events beyond the world they change. */
 export interface SyncHost {
@@ -19,7 +19,8 @@ export interface SyncHost {
   stale(): void;
   /** This device was taken off the person's signed list. */
   removed(): void;
-  toast(text: string): void;
+  /** Something about how the account is guarded. */
+  notice(notice: SessionNotice, moment: Moment): Promise<void>;
 }
 
 const pageSize = 500;
@@ -109,7 +110,7 @@ export class Sync {
         if (error instanceof StaleCopy) return this.#host.stale();
         if (!passes(error) && tries === 3) console.error('sync', error);
         await this.#base.world.load();
-        await sleep(delay(tries, Math.random()));
+        await sleep(pause(error, tries));
       }
     }
   }
@@ -159,7 +160,7 @@ export class Sync {
       if (event.manifest.user_id === me && !this.#membership.active) return this.#host.removed();
       return this.#retryHeld(event.manifest.user_id);
     }
-    if (event.user !== undefined) return this.#user(event.user);
+    if (event.user !== undefined) return this.#membership.person(event.user).then(() => this.#host.unheld());
     if (event.community !== undefined) return world.put('community', event.community.id, event.community);
     if (event.community_gone?.community_id !== undefined) return this.#communityGone(event.community_gone.community_id);
     if (event.community_member !== undefined) {
@@ -184,9 +185,7 @@ export class Sync {
       return this.#takeUpDM(event.dm).then(() => this.#host.unheld());
     }
     if (event.read !== undefined) return this.#host.readMoved(event.read.conversation_id, event.read.seq);
-    if (event.session_notice?.what === 'refresh_reused') {
-      this.#host.toast('A copy of one of your sign-ins was used somewhere else and has been ended. Change your password if that was not you.');
-    }
+    if (event.session_notice !== undefined) return this.#host.notice(event.session_notice, moment);
   }
 
   // A DM one hears of is taken up as it stands now, with both device lists read at one moment; somebody gone meanwhile is taken as the log tells.
@@ -198,13 +197,6 @@ export class Sync {
       if (!refused(error, 'not_found')) throw error;
       await this.#membership.loadDM(dm);
     }
-  }
-
-  #user(user: State['me']['user']): void {
-    const { world } = this.#base;
-    world.put('user', user.id, user);
-    for (const member of world.all('member')) if (member.user.id === user.id) world.put('member', `${member.community_id}/${user.id}`, { ...member, user });
-    for (const dm of world.all('dm')) if (dm.peer.id === user.id) world.put('dm', dm.id, { ...dm, peer: user });
   }
 
   async #channel(channel: Channel): Promise<void> {

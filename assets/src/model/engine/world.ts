@@ -3,13 +3,13 @@ import type { ConvMeta, Kinds, News, Put } from '../news.ts';
 
 type Maps = { [K in keyof Kinds]: Map<string, Kinds[K]> };
 
-const kinds = ['user', 'presence', 'community', 'member', 'group', 'channel', 'dm', 'conv'] as const;
+const kinds = ['user', 'presence', 'community', 'member', 'group', 'channel', 'dm', 'conv', 'notice'] as const;
 
-/** Everything known but the messages: people, communities, conversations. In memory, and on disk with the transaction that changed it. */
+/** Everything known but the messages: people, communities, conversations, notices. In memory, and on disk with the transaction that changed it. */
 export class World {
   readonly #maps: Maps = {
     user: new Map(), presence: new Map(), community: new Map(), member: new Map(),
-    group: new Map(), channel: new Map(), dm: new Map(), conv: new Map(),
+    group: new Map(), channel: new Map(), dm: new Map(), conv: new Map(), notice: new Map(),
   };
   readonly #store: Keystore;
   readonly #dirty = new Set<string>();

@@ -70,14 +70,19 @@ class Nav {
 
   /** Goes to the address the page was opened with; on a wide window otherwise to where something happened last. */
   start(): () => void {
+    const moved = (event: PopStateEvent) => this.#moved(event.state as Entry | null);
+    addEventListener('popstate', moved);
+    if (this.#id === null || this.#id !== app.current?.id) this.#arrive();
+    return () => removeEventListener('popstate', moved);
+  }
+
+  /** Not so when one comes back from a page that lay over the chat: then everything is as it was. */
+  #arrive(): void {
     const asked = app.current === null ? idOf(location.pathname) : null;
     const stays = asked !== null && ui.room !== 'phone';
     history.replaceState({ pane: stays ? 'talk' : 'list', depth: 0 } satisfies Entry, '', stays ? location.pathname : '/');
     this.#wanted = asked;
     this.#fresh = true;
-    const moved = (event: PopStateEvent) => this.#moved(event.state as Entry | null);
-    addEventListener('popstate', moved);
-    return () => removeEventListener('popstate', moved);
   }
 
   /** Called when the list of conversations changes: the one asked for may be there by now. */

@@ -1,4 +1,4 @@
-import type { Id } from '../../model/types.ts';
+import type { Id, Passkey, SecurityNotice } from '../../model/types.ts';
 
 /** A question whose answer cannot be undone: names what is lost, the safe choice has the focus. */
 export interface Question {
@@ -14,6 +14,21 @@ export interface Question {
   run: () => Promise<unknown>;
 }
 
+/** The dialogs about one's own account; they come in a chunk of their own. */
+export type AccountRequest =
+  /** Show that it is you. answer is called once: whether it was shown. */
+  | { kind: 'prove'; answer: (proved: boolean) => void }
+  | { kind: 'change-password' }
+  | { kind: 'two-step-setup'; begun: { secret: string; url: string } }
+  | { kind: 'two-step' }
+  | { kind: 'backup-codes'; codes: readonly string[] }
+  /** Null: a new one. */
+  | { kind: 'name-passkey'; passkey: Passkey | null }
+  | { kind: 'check-key' }
+  | { kind: 'new-key' }
+  | { kind: 'not-me'; notice: SecurityNotice }
+  | { kind: 'delete-account' };
+
 /** Every dialog there is. Dialogs may lie over one another, e.g. a question over the details it came from. */
 export type DialogRequest =
   | { kind: 'new-community' }
@@ -24,10 +39,11 @@ export type DialogRequest =
   | { kind: 'channel'; conversationId: Id }
   | { kind: 'add-people'; conversationId: Id }
   | { kind: 'new-message' }
-  | { kind: 'invite'; communityId: Id }
-  | { kind: 'account' }
+  /** closed is called when the dialog goes, because invitations may have been made in it. */
+  | { kind: 'invite'; communityId: Id; closed?: () => void }
   | { kind: 'recovery-key' }
   | { kind: 'shortcuts' }
+  | AccountRequest
   | Question;
 
 interface OpenDialog {

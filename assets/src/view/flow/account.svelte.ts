@@ -1,3 +1,5 @@
+import { plainUsername } from '../parts/account.ts';
+
 /** What somebody types to make an account, kept while the steps go back and forth. */
 export class Account {
   displayName = $state('');
@@ -10,7 +12,7 @@ export class Account {
   get input(): { displayName: string; username: string; password: string } {
     return {
       displayName: this.displayName.trim(),
-      username: this.username.normalize('NFKC').trim().toLowerCase(),
+      username: plainUsername(this.username),
       password: this.password,
     };
   }

@@ -36,9 +36,20 @@ export function suggestUsername(displayName: string): string {
   return name.length < 3 ? '' : name;
 }
 
+/** A sign-in name as the place knows it, however it was typed. */
+export function plainUsername(typed: string): string {
+  return typed.normalize('NFKC').trim().toLowerCase();
+}
+
+/** What is wrong with a new password, or null: the rule of the place, said before it is asked. */
+export function passwordProblem(password: string): string | null {
+  if ([...password].length < passwordMinimum) return `Use at least ${passwordMinimum} characters.`;
+  return new TextEncoder().encode(password).length > 128 ? 'That is too long. Use at most 128 characters.' : null;
+}
+
 /** What is wrong with a sign-in name, or null: the rule of the place, said before it is asked. */
 export function usernameProblem(username: string): string | null {
-  const plain = username.normalize('NFKC').trim().toLowerCase();
+  const plain = plainUsername(username);
   if (plain.length < 3 || plain.length > 32) return 'Use 3 to 32 characters.';
   if (!/^[a-z0-9_.-]+$/.test(plain)) return 'Use small letters a to z, digits, dots, dashes and underscores.';
   return null;

@@ -1,6 +1,14 @@
 import { app } from '../../model/app.svelte.ts';
 import type { Failure } from '../../model/types.ts';
 
+/** Somebody closed a question, or the browser's own about a passkey, without an answer: nothing happened, and nothing is said about it. */
+export const dismissed: Failure = { code: 'cancelled', message: '', field: null, retryAfter: null };
+
+/** Whether a failure is only that somebody changed their mind. */
+export function isDismissed(failure: Failure): boolean {
+  return failure.code === dismissed.code;
+}
+
 /** What an action of the model rejected with. Anything else is a defect of ours and is said as such, without losing what was typed. */
 export function asFailure(error: unknown): Failure {
   if (typeof error === 'object' && error !== null && 'code' in error && 'message' in error && 'field' in error) return error as Failure;
@@ -19,7 +27,8 @@ export async function attempt(action: () => Promise<unknown>): Promise<boolean> 
     await action();
     return true;
   } catch (error) {
-    app.toast(asFailure(error).message, null, 'danger');
+    const failure = asFailure(error);
+    if (!isDismissed(failure)) app.toast(failure.message, null, 'danger');
     return false;
   }
 }

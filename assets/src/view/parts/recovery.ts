@@ -12,3 +12,14 @@ export function keyGroups(key: string): string[] {
 export function tidyKey(typed: string): string {
   return keyGroups(typed).join('-');
 }
+
+const keyLength = 28;
+
+/** What is wrong with the length of a typed recovery key, or null. */
+export function keyProblem(key: string): string | null {
+  const count = key.replaceAll('-', '').length;
+  if (count === keyLength) return null;
+  const off = Math.abs(keyLength - count);
+  const how = `${off} ${off === 1 ? 'is' : 'are'} ${count < keyLength ? 'missing' : 'too many'}.`;
+  return `A recovery key has seven groups of four letters and digits. ${how}`;
+}

@@ -1,13 +1,16 @@
 /** Counts seconds down while the place asks to wait. Works across a sleeping laptop, because it looks at the clock. */
 export class Countdown {
   left = $state(0);
+  #timer = 0;
 
-  /** seconds from now. */
-  start(seconds: number): void {
+  /** seconds from now; then runs once they are over. A later start takes the place of an earlier one. */
+  start(seconds: number, then: () => void = () => undefined): void {
     const end = Date.now() + seconds * 1000;
+    clearTimeout(this.#timer);
     const look = () => {
       this.left = Math.max(0, Math.ceil((end - Date.now()) / 1000));
-      if (this.left > 0) setTimeout(look, 1000);
+      if (this.left > 0) this.#timer = window.setTimeout(look, 1000);
+      else then();
     };
     look();
   }

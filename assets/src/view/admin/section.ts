@@ -1,0 +1,2 @@
+/** The pages of looking after the place. */
+export type Section = 'overview' | 'people' | 'invites' | 'audit';
