@@ -6,6 +6,7 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
@@ -16,9 +17,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
 
 	"chatalot/app/apptest"
 	"chatalot/app/client"
+	"chatalot/app/e2ee/core"
 	"chatalot/app/store"
 	"chatalot/app/wire"
 )
@@ -30,6 +35,12 @@ type scene struct {
 	setup   string
 	invite  wire.Invite
 	granted []wire.SignedIn // every answer to signing in
+	twoStep wire.TwoStepSecret
+	backup  []string // backup codes, used and not
+	second  []string // tokens of challenges
+	reset   string
+	device  string // device cookie
+	proof   []byte // of a recovery key
 }
 
 // canaries are the secrets that must stand nowhere but with their owners, a line for each class. How each gets around is in play.
@@ -57,6 +68,27 @@ var canaries = []struct {
 	}},
 	{"access-token key", func(t *testing.T, s *scene) [][]byte { return privateKey(t, s.secret(t, "jwt_private.pem")) }},
 	{"access-token key before", func(t *testing.T, s *scene) [][]byte { return privateKey(t, s.secret(t, "jwt_previous.pem")) }},
+	{"new password", func(*testing.T, *scene) [][]byte { return words(newPassword) }},
+	{"two-step secret", func(t *testing.T, s *scene) [][]byte {
+		raw, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(s.twoStep.Secret)
+		must(t, err)
+		return [][]byte{[]byte(s.twoStep.Secret), raw}
+	}},
+	{"backup code", func(_ *testing.T, s *scene) (list [][]byte) {
+		for _, code := range s.backup {
+			list = append(list, words(code, strings.ReplaceAll(code, "-", ""))...)
+		}
+		return list
+	}},
+	{"challenge token", func(_ *testing.T, s *scene) (list [][]byte) {
+		for _, token := range s.second {
+			list = append(list, tokens(token)...)
+		}
+		return list
+	}},
+	{"reset token", func(_ *testing.T, s *scene) [][]byte { return tokens(s.reset) }},
+	{"device cookie", func(_ *testing.T, s *scene) [][]byte { return words(s.device) }},
+	{"recovery proof", func(_ *testing.T, s *scene) [][]byte { return [][]byte{s.proof} }},
 	{"TOTP key", func(t *testing.T, s *scene) [][]byte {
 		key, err := hex.DecodeString(strings.TrimSpace(s.secret(t, "totp.key")))
 		must(t, err)
@@ -66,6 +98,7 @@ var canaries = []struct {
 
 const (
 	wrongPassword = "crimson walrus 17 ladder"
+	newPassword   = "violet otter 23 gangway"
 	mistypedName  = "my password typed too early"
 )
 
@@ -127,6 +160,7 @@ func play(t *testing.T) *scene {
 	must(t, kim.Login(ctx, "kim", apptest.Password))
 	s.granted = append(s.granted, kim.SignedIn())
 	must(t, kim.Logout(ctx))
+	s.guard(t, nora)
 	if got := run(t, command("keys", "rotate", "--data", s.Data)); got.status != 0 {
 		t.Fatal(got.err)
 	}
@@ -135,6 +169,67 @@ func play(t *testing.T) *scene {
 	must(t, nora.Refresh(ctx))
 	s.granted = append(s.granted, nora.SignedIn())
 	return s
+}
+
+// guard has kim use everything that guards an account: two-step codes, a backup code, the recovery key, a reset link of nora's, a browser's cookie.
+func (s *scene) guard(t *testing.T, nora *client.Client) {
+	t.Helper()
+	ctx, kim := context.Background(), s.Client(t)
+	must(t, kim.Login(ctx, "kim", apptest.Password))
+	recovery, err := kim.CreateKeys(ctx, "A program")
+	must(t, err)
+	s.proof, err = core.RecoveryProof(recovery)
+	must(t, err)
+	confirmed := wire.Confirmed{}
+	must(t, kim.Do(ctx, "POST", "/api/me/confirm", wire.Confirmation{Password: apptest.Password}, &confirmed))
+	must(t, kim.Do(ctx, "POST", "/api/me/two-step", nil, &s.twoStep))
+	code, err := totp.GenerateCode(s.twoStep.Secret, time.Now())
+	must(t, err)
+	codes := wire.BackupCodes{}
+	must(t, kim.Do(ctx, "POST", "/api/me/two-step/confirm", wire.TwoStepCode{Code: code}, &codes))
+	s.backup = codes.Codes
+
+	stranger := s.Client(t)
+	answer := func(c wire.Challenge, backup string) error {
+		s.second = append(s.second, c.Challenge)
+		in := wire.SignedIn{}
+		err := stranger.Do(ctx, "POST", "/api/auth/challenge", wire.ChallengeRequest{Challenge: c.Challenge, BackupCode: backup, Transport: wire.ByBody}, &in)
+		s.granted = append(s.granted, in)
+		return err
+	}
+	c := wire.Challenge{}
+	must(t, stranger.Do(ctx, "POST", "/api/auth/login", wire.LoginRequest{Username: "kim", Password: apptest.Password, Transport: wire.ByBody}, &c))
+	must(t, answer(c, s.backup[0]))
+	if answer(c, s.backup[0]) == nil {
+		t.Fatal("a challenge was good twice")
+	}
+	s.granted = s.granted[:len(s.granted)-1]
+	recover := wire.RecoverRequest{Username: "kim", Proof: s.proof, Password: newPassword, Transport: wire.ByBody}
+	must(t, stranger.Do(ctx, "POST", "/api/auth/recover", recover, &c))
+	must(t, answer(c, s.backup[1]))
+	must(t, nora.Do(ctx, "POST", "/api/me/confirm", wire.Confirmation{Password: apptest.Password}, &confirmed))
+	link, in := wire.ResetLink{}, wire.SignedIn{}
+	must(t, nora.Do(ctx, "POST", "/api/admin/users/"+kim.SignedIn().User.ID.String()+"/reset", wire.NewResetLink{TwoStep: true}, &link))
+	s.reset = link.Token
+	must(t, stranger.Do(ctx, "POST", "/api/auth/reset", wire.ResetRequest{Token: link.Token, Password: newPassword, Transport: wire.ByBody}, &in))
+	s.granted = append(s.granted, in)
+	s.device = s.browser(t, "kim", newPassword)
+}
+
+// browser signs in as browsers do and returns the device cookie it was given.
+func (s *scene) browser(t *testing.T, name, password string) string {
+	t.Helper()
+	body := `{"username":"` + name + `","password":"` + password + `","transport":"cookie"}`
+	res, err := http.Post(s.URL+"/api/auth/login", "application/json", strings.NewReader(body))
+	must(t, err)
+	res.Body.Close()
+	for _, c := range res.Cookies() {
+		if c.Name == "dev" {
+			return c.Value
+		}
+	}
+	t.Fatalf("no device cookie: %s", res.Status)
+	return ""
 }
 
 // mistakes are what puts secrets where they do not belong: wrong guesses, wrong fields, malformed requests, tokens in addresses.
@@ -175,8 +270,8 @@ func (s *scene) mistakes(t *testing.T, nora *client.Client) {
 	}
 }
 
-// backup is a copy of the database, made beside a running place or of a stopped one.
-func (s *scene) backup(t *testing.T) map[string]string {
+// copied is a copy of the database, made beside a running place or of a stopped one.
+func (s *scene) copied(t *testing.T) map[string]string {
 	t.Helper()
 	database, err := store.Open(t.Context(), store.Options{Path: filepath.Join(s.Data, "chatalot.db"), Beside: true})
 	must(t, err)
@@ -198,9 +293,9 @@ func TestNoSecretStandsInTheLogTheDatabaseOrABackup(t *testing.T) {
 			t.Fatalf("there is no %s to look for", c.name)
 		}
 	}
-	s.DemandNowhere(t, secrets, s.backup(t)) // with the write-ahead log beside the database
+	s.DemandNowhere(t, secrets, s.copied(t)) // with the write-ahead log beside the database
 	s.stop()
-	s.DemandNowhere(t, secrets, s.backup(t)) // and with everything in the database
+	s.DemandNowhere(t, secrets, s.copied(t)) // and with everything in the database
 }
 
 func TestTheSearchForSecretsFindsThem(t *testing.T) {
