@@ -8,13 +8,3 @@ export function table(entries: readonly AuditEntry[]): string {
   const rows = entries.map((one) => [new Date(one.at).toISOString(), one.what, one.actor, one.user, one.detail, one.address]);
   return [['at', 'what', 'actor', 'user', 'detail', 'address'], ...rows].map((row) => row.map(cell).join(',')).join('\r\n') + '\r\n';
 }
-
-/** Hands a text to the person as a file. */
-export function download(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: 'text/csv' }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
-}

@@ -1,6 +1,6 @@
 import { app } from '../../model/app.svelte.ts';
 import type { Passkey, Security } from '../../model/types.ts';
-import { Loading } from '../admin/load.svelte.ts';
+import { Loading } from '../pages/load.svelte.ts';
 import { openDialog } from '../dialogs/open.svelte.ts';
 import { confirmed } from '../pages/confirm.svelte.ts';
 import { attempt } from '../parts/failure.ts';
