@@ -26,6 +26,7 @@ const news: Readonly<Record<string, News>> = {
   two_step_on: { fact: 'Two-step codes were switched on.', text: '' },
   two_step_off: { fact: 'Two-step codes were switched off.', text: 'The password alone is enough to sign in now.' },
   passkey_added: { fact: 'A passkey was added.', text: 'Whoever has it can sign in as you.' },
+  passkey_copied: { fact: 'A passkey was refused.', text: 'It looks like a copy: it counts its uses, and the count went back. Remove it and add a new one.', kind: 'seen' },
   passkey_removed: { fact: 'A passkey was removed.', text: '' },
   reset_link_made: { fact: 'A link to reset your sign-in was made.', text: 'Whoever looks after this place made it.' },
   recovery_key_unchanged: { fact: 'You still have your old recovery key.', text: 'A new one was due, and did not come to be. The old one works as before.', kind: 'told' },
