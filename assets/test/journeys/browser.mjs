@@ -24,6 +24,10 @@ export async function device(name, size) {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: flags, viewport: size, hasTouch: touch, isMobile: touch, colorScheme: 'light', locale: 'en-GB',
   });
   context.setDefaultTimeout(30_000);
+  // What the content security policy or Trusted Types held back: watched on the console as every error is.
+  await context.addInitScript(() => {
+    addEventListener('securitypolicyviolation', (event) => console.error('securitypolicyviolation', event.effectiveDirective, event.blockedURI, event.sourceFile, event.lineNumber), true);
+  });
   open.push(context);
   context.on('page', (page) => watch(page, name));
   const page = context.pages()[0] ?? (await context.newPage());
