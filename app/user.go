@@ -26,7 +26,7 @@ func (p Program) user(ctx context.Context, args []string) error {
 	case "list":
 	case "unlock", "reset", "admin":
 		if len(rest) == 0 || strings.HasPrefix(rest[0], "-") {
-			return usageError(fmt.Sprintf("name the account: chatalot user %s NAME", act))
+			return usageError(fmt.Sprintf("name the account right behind the verb: chatalot user %s NAME, and flags after it", act))
 		}
 		name, rest = rest[0], rest[1:]
 	default:

@@ -35,6 +35,9 @@ func firstIn(header string, names [][2]string) string {
 
 // network keeps of an address only which network it is in: an IPv4 /24 or an IPv6 /48. What is not known is empty.
 func network(address netip.Addr) string {
+	if !address.IsValid() { // the zero address has a prefix that is none, and no error
+		return ""
+	}
 	address = address.Unmap()
 	bits := 24
 	if address.Is6() {

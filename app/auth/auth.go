@@ -51,13 +51,14 @@ type Auth struct {
 	sessions *sessions
 	passkeys *passkeys
 	setUp    atomic.Bool
+	begun    chan struct{} // closed with the first account
 }
 
 // New loads the sessions into memory. When keys are not those the database knows, every session ends: that is how replacing the
 // key files by hand signs everybody out.
 func New(ctx context.Context, o Options) (*Auth, error) {
 	a := &Auth{store: o.Store, live: o.Live, keys: o.Keys, registration: o.Registration, lockout: o.Lockout, version: o.Version, now: o.Now, log: o.Log,
-		auditDays: o.AuditDays, reserved: o.Admin, started: o.Now().UnixMilli(), hasher: newHasher(), sessions: newSessions()}
+		auditDays: o.AuditDays, reserved: o.Admin, started: o.Now().UnixMilli(), hasher: newHasher(), sessions: newSessions(), begun: make(chan struct{})}
 	var err error
 	if a.passkeys, err = newPasskeys(o.Origin); err != nil {
 		return nil, err
@@ -97,6 +98,9 @@ func (a *Auth) openPlace(ctx context.Context) (place store.Place, err error) {
 	}
 	return place, err
 }
+
+// Begun is closed when the first account of a new place is made. For one that is set up already it never is.
+func (a *Auth) Begun() <-chan struct{} { return a.begun }
 
 // IsSetUp reports whether the first account exists. Until then nothing but the setup routes may answer.
 func (a *Auth) IsSetUp() bool { return a.setUp.Load() }

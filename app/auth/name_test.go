@@ -5,6 +5,7 @@ import (
 	"testing"
 )
 
+// N26.
 func TestUsernamesHaveOneSpelling(t *testing.T) {
 	for in, want := range map[string]string{"Gurli": "gurli", "ＡＢＣ": "abc", "a.b-c_9": "a.b-c_9", "\u212bke": "", "\u212aai": "kai", "İbo": "ibo"} {
 		got, err := username(in)

@@ -37,7 +37,7 @@ func TestAnInviteeLandsInTheCommunityAndBothSidesHearOfIt(t *testing.T) {
 	}
 }
 
-// Test 25 of SECURITY.md.
+// N25.
 func TestNobodyRegistersWithoutAGoodInvite(t *testing.T) {
 	h, g := settled(t)
 	_, err := h.Register(t.Context(), registration("arne", ""), wire.From{})

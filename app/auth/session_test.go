@@ -86,7 +86,7 @@ func forge(t *testing.T, header, claims map[string]any, sign func(signingInput [
 	return input + "." + base64.RawURLEncoding.EncodeToString(sign([]byte(input)))
 }
 
-// Test 38 of SECURITY.md, and threat T20.
+// N38, and threat T20.
 func TestTokensThatAreNotExactlyOursAreRefused(t *testing.T) {
 	h, g := settled(t)
 	good := g.Answer.AccessToken

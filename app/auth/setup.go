@@ -70,7 +70,7 @@ func (a *Auth) Setup(ctx context.Context, req wire.SetupRequest, from wire.From)
 		if err := tx.Audit(wire.AuditEntry{What: wire.ActSetUp, Actor: &user.ID, Detail: placeName, Address: addressText(from)}); err != nil {
 			return err
 		}
-		tx.OnCommit(func() { a.setUp.Store(true) })
+		tx.OnCommit(func() { a.setUp.Store(true); close(a.begun) })
 		return tx.FinishSetup(placeName, a.registration)
 	})
 	if err != nil {

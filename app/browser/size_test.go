@@ -3,7 +3,9 @@ package browser
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path"
@@ -112,6 +114,13 @@ func demandWhole(t *testing.T, s stage) {
 func demandCompressed(t *testing.T, f loaded) {
 	t.Helper()
 	built, err := os.Stat(filepath.Join(dist, f.path()+".br"))
+	if errors.Is(err, fs.ErrNotExist) { // a chunk of some words that compression would make longer
+		plain, err := os.Stat(filepath.Join(dist, f.path()))
+		if apptest.Must(t, err); f.Encoding != "" || int64(f.Body) != plain.Size() || plain.Size() > 1<<10 {
+			t.Errorf("%s came as %q in %d bytes; it has %d and no brotli", f.path(), f.Encoding, f.Body, plain.Size())
+		}
+		return
+	}
 	apptest.Must(t, err)
 	if f.Encoding != "br" || f.Status != 200 || int64(f.Body) != built.Size() {
 		t.Errorf("%s came as %d %q in %d bytes; its brotli is %d", f.path(), f.Status, f.Encoding, f.Body, built.Size())

@@ -200,19 +200,21 @@ func TestJobsRunSoonAfterTheStartAndEveryNight(t *testing.T) {
 			ran = append(ran, time.Now())
 			return errors.New("a failure ends nothing")
 		}
-		done := make(chan struct{})
+		done, first := make(chan struct{}), make(chan struct{})
 		began := time.Now()
 		go func() {
-			nightly(ctx, []Job{{Name: "test", Run: note, Start: note}}, time.Now, slog.New(slog.DiscardHandler))
+			nightly(ctx, []Job{{Name: "test", Run: note, Start: note}}, first, time.Now, slog.New(slog.DiscardHandler))
 			close(done)
 		}()
+		time.Sleep(time.Minute)
+		close(first) // the place is set up
 		time.Sleep(72 * time.Hour)
 		cancel()
 		<-done
-		if len(ran) != 4 || ran[0].Sub(began) != settle {
+		if len(ran) != 5 || ran[0].Sub(began) != settle || ran[1].Sub(began) != time.Minute {
 			t.Fatalf("ran at %v", ran)
 		}
-		for _, at := range ran[1:] {
+		for _, at := range ran[2:] {
 			if h, m, s := at.Clock(); h != nightHour || m != 0 || s != 0 {
 				t.Errorf("ran at %v", at)
 			}

@@ -21,24 +21,35 @@ const (
 	longWait  = 30 * time.Minute // at most between two looks at the clock, which may be set meanwhile
 )
 
-// nightly runs the jobs soon after the start and every night, one after the other, until ctx ends.
-func nightly(ctx context.Context, jobs []Job, now func() time.Time, log *slog.Logger) {
-	if !wait(ctx, settle) {
+// nightly runs the jobs soon after the start and every night, one after the other, until ctx ends. A place that begins meanwhile starts anew: there
+// was nothing to copy and little to examine before.
+func nightly(ctx context.Context, jobs []Job, begun <-chan struct{}, now func() time.Time, log *slog.Logger) {
+	if !wait(ctx, settle, nil) {
 		return
 	}
-	for _, j := range jobs {
-		if j.Start != nil {
-			j.do(ctx, j.Start, log)
-		}
-	}
+	start(ctx, jobs, log)
 	for next := nextNight(now()); ; next = nextNight(now()) {
 		for left := next.Sub(now()); left > 0; left = next.Sub(now()) {
-			if !wait(ctx, min(left, longWait)) {
+			if !wait(ctx, min(left, longWait), begun) {
 				return
+			}
+			select {
+			case <-begun:
+				begun = nil
+				start(ctx, jobs, log)
+			default:
 			}
 		}
 		for _, j := range jobs {
 			j.do(ctx, j.Run, log)
+		}
+	}
+}
+
+func start(ctx context.Context, jobs []Job, log *slog.Logger) {
+	for _, j := range jobs {
+		if j.Start != nil {
+			j.do(ctx, j.Start, log)
 		}
 	}
 }
@@ -58,11 +69,14 @@ func nextNight(now time.Time) time.Time {
 	return next
 }
 
-func wait(ctx context.Context, d time.Duration) bool {
+// wait reports false when ctx ends before d has passed. It returns early when something begins.
+func wait(ctx context.Context, d time.Duration, begun <-chan struct{}) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
+		return true
+	case <-begun:
 		return true
 	case <-ctx.Done():
 		return false

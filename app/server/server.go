@@ -189,7 +189,7 @@ func (p *place) serve(ctx context.Context, link string) error {
 	go func() { failed <- server.Serve(p.face.Listener(p.listener)) }() // ends with Shutdown; received below
 	p.o.Log.Info("serving", "address", p.address, "listen", p.listener.Addr().String(), "version", p.o.Version)
 	p.o.Ready(p.address, link)
-	p.work.Go(func() { nightly(p.workCtx, p.jobs(), time.Now, p.o.Log) })
+	p.work.Go(func() { nightly(p.workCtx, p.jobs(), p.auth.Begun(), time.Now, p.o.Log) })
 	tellSystemd("READY=1")
 	select {
 	case err := <-failed:

@@ -16,15 +16,24 @@ const (
 )
 
 // clientAddress finds out who a request comes from. The header counts only when the connection itself is a trusted proxy's; one that cannot be
-// read leaves the address unknown.
+// read leaves the address unknown. Without the header it is who connected: this machine is trusted, and somebody on it may well have no proxy between.
 func clientAddress(o Options) func(http.Handler) http.Handler {
-	switch {
-	case len(o.TrustedProxies) == 0:
+	if len(o.TrustedProxies) == 0 {
 		return middleware.ClientIPFromRemoteAddr
-	case strings.EqualFold(o.IPHeader, cloudflare):
-		return middleware.ClientIPFromHeader(cloudflare, o.TrustedProxies...)
-	default:
-		return middleware.ClientIPFromXFF(o.TrustedProxies...)
+	}
+	header, told := forwardedFor, middleware.ClientIPFromXFF(o.TrustedProxies...)
+	if strings.EqualFold(o.IPHeader, cloudflare) {
+		header, told = cloudflare, middleware.ClientIPFromHeader(cloudflare, o.TrustedProxies...)
+	}
+	return func(next http.Handler) http.Handler {
+		byHeader, byConnection := told(next), middleware.ClientIPFromRemoteAddr(next)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if len(r.Header.Values(header)) > 0 {
+				byHeader.ServeHTTP(w, r)
+				return
+			}
+			byConnection.ServeHTTP(w, r)
+		})
 	}
 }
 

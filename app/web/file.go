@@ -94,7 +94,7 @@ func (all *files) find(p string) (file, error) {
 // isView reports whether the web app itself answers the path.
 func isView(p string) bool {
 	switch p {
-	case "/", "/setup", "/join", "/login":
+	case "/", "/setup", "/join", "/login", "/reset":
 		return true
 	}
 	return strings.HasPrefix(p, "/c/")

@@ -211,7 +211,7 @@ func TestFiles(t *testing.T) {
 	p := newPlace(t)
 	br := header("Accept-Encoding", "gzip, br;q=0.9")
 	shell := p.call("GET", "/", "", nil)
-	for _, path := range []string{"/setup", "/join", "/login", "/c/" + strings.Repeat("A", 43)} {
+	for _, path := range []string{"/setup", "/join", "/login", "/reset", "/c/" + strings.Repeat("A", 43)} {
 		if got := p.call("GET", path, "", nil); string(got.body) != string(shell.body) || got.header.Get("ETag") != shell.header.Get("ETag") || got.status != 200 {
 			t.Errorf("%s is not the shell: %d %s", path, got.status, got.body)
 		}

@@ -2,6 +2,7 @@ import { newId } from '../net/base64.ts';
 import { TabAccount } from './account.ts';
 import { TabAdmin } from './admin.ts';
 import { Bridge } from './bridge.ts';
+import { lasting } from './lasting.svelte.ts';
 import type { News, Standing } from './news.ts';
 import { assertion } from './passkey.ts';
 import { missing } from './support.ts';
@@ -152,7 +153,7 @@ class Tab implements App {
 
   openConversation(id: Id): void {
     if (this.#open?.conversationId === id) return;
-    const timeline = new OpenTimeline(id, this.#world, this.#ask);
+    const timeline = lasting(() => new OpenTimeline(id, this.#world, this.#ask));
     this.#open = timeline;
     this.#quietly(timeline.open());
   }

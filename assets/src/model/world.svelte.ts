@@ -1,5 +1,6 @@
 import { SvelteMap } from 'svelte/reactivity';
 import type { UserState } from '../net/wire.ts';
+import { lasting } from './lasting.svelte.ts';
 import type { Kinds, News } from './news.ts';
 import type { Community, CommunityRole, Conversation, ConversationMember, Group, Id, Person, Presence, SecurityNotice } from './types.ts';
 
@@ -40,7 +41,7 @@ export class World {
 
   conversation(id: Id): Conversation {
     let conversation = this.#conversations.get(id);
-    if (conversation === undefined) this.#conversations.set(id, (conversation = new ConversationView(this, id)));
+    if (conversation === undefined) this.#conversations.set(id, (conversation = lasting(() => new ConversationView(this, id))));
     return conversation;
   }
 

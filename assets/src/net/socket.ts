@@ -12,7 +12,7 @@ export interface SocketHost {
   frame(frame: Frame): void;
   state(state: SocketState): void;
   /** The session is over: do not come back. */
-  ended(): void;
+  ended(barred: boolean): void;
 }
 
 const helloPatience = 10_000;
@@ -103,7 +103,7 @@ export class Socket {
         clearTimeout(this.#hello);
         this.#socket = null;
         this.#refused = event.code === 4401;
-        if (event.code === 4403) this.#host.ended();
+        if (event.code === 4403) this.#host.ended(true);
         resolve(ready);
       };
       this.#expectReady(socket);

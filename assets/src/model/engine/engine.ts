@@ -36,7 +36,7 @@ interface Person {
 export class Engine {
   readonly #tell: (news: readonly News[]) => void;
   readonly #halt: () => void;
-  readonly #session = new Session(() => this.#ended());
+  readonly #session = new Session(() => this.#ended(false));
   readonly api = new Api(this.#session);
   readonly account = new Account(this.api, this.#session);
   readonly #signIn = new SignIn();
@@ -297,7 +297,7 @@ export class Engine {
       token: (renewed) => this.#session.token(renewed),
       session: () => this.#session.id,
       tell: this.#tell,
-      ended: () => this.#ended(),
+      ended: (barred) => this.#ended(barred),
       removed: () => this.#removed(),
       rekeyed: () => void this.#rekeyed(),
       halt: this.#halt,
@@ -371,8 +371,11 @@ export class Engine {
     if (this.standing.at === 'two-step') this.#stand({ at: this.#home === null ? 'signed-out' : 'chat', notice, name: null });
   }
 
-  #ended(): void {
-    if (this.#home !== null || this.standing.at === 'unlock') this.#out('You were signed out here. Sign in again; your messages are still in this browser.');
+  #ended(barred: boolean): void {
+    if (this.#home === null && this.standing.at !== 'unlock') return;
+    this.#out(barred
+      ? 'Your account here was paused. Ask whoever looks after this place; your messages are still in this browser.'
+      : 'You were signed out here. Sign in again; your messages are still in this browser.');
   }
 
   #removed(): void {

@@ -30,7 +30,7 @@ export interface HomeHost {
   session(): string | null;
   tell(news: readonly News[]): void;
   /** The session is over. */
-  ended(): void;
+  ended(barred: boolean): void;
   /** This device was taken off the person's signed list. */
   removed(): void;
   /** A new recovery key has come into force after all: it has to be shown. */
@@ -83,7 +83,7 @@ export class Home {
       cursor: () => this.#sync.cursor,
       frame: (frame) => this.#frame(frame),
       state: (state) => this.#connected(state),
-      ended: () => host.ended(),
+      ended: (barred) => host.ended(barred),
     });
   }
 

@@ -46,11 +46,16 @@ const sentences: Record<string, string> = {
 export function sentence(entry: AuditEntry): readonly Part[] {
   const own = entry.user === '' || entry.user === entry.actor;
   const template = (sentences[entry.what] ?? `{a}: ${entry.what.replaceAll('_', ' ')}`).replace(/\[([^\]]*)\]/, own ? '' : '$1');
-  const names: Record<string, string> = { '{a}': entry.actor || entry.user || 'The console', '{u}': entry.user || 'somebody' };
+  const names: Record<string, string> = { '{a}': known(entry.actor || entry.user) || 'The console', '{u}': known(entry.user) || 'somebody' };
   return template.split(/(\{[au]\})/).filter((text) => text !== '').map((text) => {
     const name = names[text];
     return name === undefined ? { text, strong: false } : { text: name, strong: true };
   });
+}
+
+/** A sign-in name as people know it; that of a deleted account is its id after a ~, which no sign-in name has. */
+function known(username: string): string {
+  return username.startsWith('~') ? 'Deleted account' : username;
 }
 
 const bytesFormat = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
@@ -75,12 +80,12 @@ export function attentionWords(count: number): string {
   return count === 1 ? `${number} thing wants your attention.` : `${number} things want your attention.`;
 }
 
-/** "Now", "20 min ago", "3 hours ago", "Yesterday" … */
+/** "Now", "In the last hour", "3 hours ago", "Yesterday" … The place tells it to the hour only. */
 export function seenWords(at: number, now: number = Date.now()): string {
   if (at === 0) return 'Not signed in';
   const minutes = Math.floor((now - at) / 60_000);
   if (minutes < 5) return 'Now';
-  if (minutes < 60) return `${minutes} min ago`;
+  if (minutes < 60) return 'In the last hour';
   const hours = Math.floor(minutes / 60);
   if (hours < 12 && dayNumber(at) === dayNumber(now)) return hours === 1 ? '1 hour ago' : `${hours} hours ago`;
   return listTime(at, now);
