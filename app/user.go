@@ -82,7 +82,7 @@ func (p Program) userAdmin(ctx context.Context, in invocation, name string) erro
 	if !changed {
 		return p.say("%s is an admin of this place already.\n", name)
 	}
-	return p.say("%s is an admin of this place now..\n", name)
+	return p.say("%s is an admin of this place now.\n", name)
 }
 
 func (p Program) userReset(ctx context.Context, in invocation, name string, twoStep bool) error {

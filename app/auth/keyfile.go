@@ -98,7 +98,7 @@ func (files KeyFiles) openDir() error {
 
 // read returns what stands in a key file, once it is sure that nobody else may use it. fs.ErrNotExist comes back as it is.
 func (files KeyFiles) read(at keyFile) ([]byte, error) {
-	f, err := os.Open(at.path)
+	f, err := os.OpenFile(at.path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe in the place of a file would keep the start waiting for good
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -109,6 +109,9 @@ func (files KeyFiles) read(at keyFile) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, refuseKey(ErrKeyUnreadable, "a key cannot be read: %v", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, refuseKey(ErrKeyUnreadable, "%s is not a file: put the key there", at.path)
 	}
 	if err := files.refuseOpen(at, info.Mode()); err != nil {
 		return nil, err

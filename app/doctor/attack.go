@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"chatalot/app/config"
 	"chatalot/app/wire"
 )
 
@@ -207,6 +208,15 @@ func (p *patient) strictPolicy(policy string) bool {
 const maxBurst = 400 // requests; many times what a limit of the page lets through at once
 
 // A limit is asked for with requests that do nothing: one reads what every stranger may, the other brings no token to renew.
+// burstOf is how much a limit of the settings lets through at once; page is what the hardening page has.
+func burstOf(rate string, page int) int {
+	r, ok := config.ReadRate(rate)
+	if !ok {
+		return page
+	}
+	return r.Burst
+}
+
 func limits(ctx context.Context, p *patient) verdict {
 	if p.door == nil {
 		return p.asleep()
@@ -216,11 +226,14 @@ func limits(ctx context.Context, p *patient) verdict {
 	for _, one := range []struct {
 		what, method, path, from string
 		body                     []byte
-		want                     int // what the page lets through at once
+		want                     int // what the settings let through at once
 	}{
-		{"requests", "GET", "/api/place", p.from.bursts, nil, 50},
-		{"tries to sign in", "POST", "/api/auth/refresh", p.from.guesses, []byte("{}"), 10},
+		{"requests", "GET", "/api/place", p.from.bursts, nil, burstOf(p.Config.RateAPI, 50)},
+		{"tries to sign in", "POST", "/api/auth/refresh", p.from.guesses, []byte("{}"), burstOf(p.Config.RateAuth, 10)},
 	} {
+		if 3*one.want > maxBurst {
+			return warn(fix, "The settings let %d %s through at once from one address, more than is tried here; the hardening page has 50 and 10.", one.want, one.what)
+		}
 		n, wait, err := p.burst(ctx, one.method, one.path, one.from, one.body)
 		switch {
 		case err != nil:
@@ -230,7 +243,7 @@ func limits(ctx context.Context, p *patient) verdict {
 		case wait < 1:
 			return fail(fix, "Too many %s are answered 429, but without Retry-After.", one.what)
 		case n > 3*one.want:
-			return warn(fix, "Only after %d %s at once from one address came a 429; the hardening page has %d.", n, one.what, one.want)
+			return warn(fix, "Only after %d %s at once from one address came a 429; the settings have %d.", n, one.what, one.want)
 		}
 		told = append(told, fmt.Sprintf("%s after %d", one.what, n))
 	}

@@ -37,7 +37,7 @@ func admins(_ context.Context, p *patient) verdict {
 	case !p.health.Place.SetUp():
 		return warn("Open the setup link ("+p.command("setup")+" prints one) and make your account.", "The place is not set up yet: nobody has an account.")
 	case all == 0:
-		return fail("Have one of the former admins' accounts restored from a backup, or set up a new place.", "Nobody who can sign in is an admin.")
+		return fail("Run "+p.command("user admin NAME")+" with the sign-in name of whoever is to look after the place.", "Nobody who can sign in is an admin.")
 	case guarded < all:
 		return warn("Each of them: Settings, Security, then switch on two-step codes or add a passkey.", "%s neither two-step codes nor a passkey.", have(all-guarded, all))
 	}

@@ -99,6 +99,8 @@ func signingKey(_ context.Context, p *patient) verdict {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && p.health.Place.KeyFingerprint == [32]byte{}:
 		return warn("Start the place once ("+p.start()+"): it makes the key.", "There is no signing key yet.")
+	case errors.Is(err, fs.ErrNotExist) && p.keysElsewhere():
+		return elsewhere()
 	case errors.Is(err, fs.ErrNotExist):
 		return fail("Put "+path+" back from your backup of the secrets directory.", "The signing key is missing, but this place has used one.")
 	case errors.Is(err, fs.ErrPermission):
@@ -118,6 +120,19 @@ func signingKey(_ context.Context, p *patient) verdict {
 		return warn("If you have just rotated the keys, restart the place; if not, put the former file back from your backup.", "The signing key on disk is not the one in force.")
 	}
 	return pass("An Ed25519 key of this place's own signs access tokens, and %s belongs to it.", publicKeyFile)
+}
+
+// keysElsewhere reports whether the place runs and none of its keys is where the settings say: it would not have started without them.
+func (p *patient) keysElsewhere() bool {
+	_, noPrivate := os.Stat(p.secret(privateKeyFile))
+	_, noTOTP := os.Stat(p.secret(totpKeyFile))
+	return p.door != nil && errors.Is(noPrivate, fs.ErrNotExist) && errors.Is(noTOTP, fs.ErrNotExist)
+}
+
+// elsewhere is the verdict on keys that are not to be seen from here.
+func elsewhere() verdict {
+	return warn("Ask as the service does: CREDENTIALS_DIRECTORY=/run/credentials/chatalot.service chatalot doctor …, as root.",
+		"The place runs, and its key is not where the settings say: systemd has given it.")
 }
 
 func keyPermissions(_ context.Context, p *patient) verdict {
@@ -201,6 +216,8 @@ func twoStepKey(_ context.Context, p *patient) verdict {
 	path := p.secret(totpKeyFile)
 	text, err := os.ReadFile(path)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && p.health.Place.TOTPCheck != nil && p.keysElsewhere():
+		return elsewhere()
 	case errors.Is(err, fs.ErrNotExist) && p.health.Place.TOTPCheck != nil:
 		return fail("Put "+path+" back from your backup of the secrets directory.", "The two-step key is missing, but this place has used one: people with two-step codes cannot sign in.")
 	case errors.Is(err, fs.ErrNotExist):

@@ -226,12 +226,20 @@ func (c *copier) sweep() error {
 }
 
 // prune deletes all but the newest copies; their names sort by time.
+func age(path string) time.Time {
+	info, err := os.Stat(path)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
+
 func (c *copier) prune() error {
 	names, err := filepath.Glob(filepath.Join(c.dir(), copyPrefix+"*"+copySuffix))
 	if err != nil {
 		return err
 	}
-	slices.Sort(names)
+	slices.SortFunc(names, func(a, b string) int { return age(a).Compare(age(b)) }) // not by name: a clock that ran ahead once would win for good
 	for _, old := range names[:max(0, len(names)-c.keep)] {
 		err = errors.Join(err, os.Remove(old))
 	}

@@ -48,7 +48,7 @@ func (tx *Tx) EndEverything() (sessions int64, err error) {
 		return 0, err
 	}
 	for _, query := range []string{"UPDATE user SET epoch = epoch + 1", "DELETE FROM challenge", "DELETE FROM trusted_device", "DELETE FROM reset_link",
-		"DELETE FROM retired_key"} {
+		"DELETE FROM retired_key", "UPDATE place SET key_next = NULL"} {
 		if _, err = tx.exec(query); err != nil {
 			return 0, err
 		}

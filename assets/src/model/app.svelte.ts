@@ -426,7 +426,7 @@ class Tab implements App {
 }
 
 function tokenOf({ pathname, hash }: Location): { path: string; token: string | null } {
-  return { path: pathname.replace(/\/$/, ''), token: hash.length > 1 ? decodeURIComponent(hash.slice(1)) : null };
+  return { path: pathname.replace(/\/$/, ''), token: /^#[\w-]+$/.test(hash) ? hash.slice(1) : null };
 }
 
 /** Two different groups of the seven, in order. */

@@ -276,7 +276,7 @@ export class Engine {
       if (recoveryKey !== null) await person.keys.changeRecoveryKey(person.user, recoveryKey);
     } catch (error) {
       if (!(error instanceof Fault) && coreError(error) === null) throw error;
-      unchanged = true;
+      unchanged = (await person.store.note('rekey')) === null; // else it is not known yet, and settled at the next connection
     }
     await this.#enter(person, linked);
     if (unchanged) await this.home.notices.raise('recovery_key_unchanged');

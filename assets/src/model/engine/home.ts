@@ -179,7 +179,10 @@ export class Home {
   // A new recovery key of which it was not known whether the place has its vault.
   async #settleRekey(): Promise<void> {
     const inForce = await this.#keys.settleRekey(this.#base.me);
-    if (inForce === 'new') this.#host.rekeyed();
+    if (inForce === 'new') {
+      await this.notices.dismiss('recovery_key_unchanged');
+      this.#host.rekeyed();
+    }
     if (inForce === 'old') await this.notices.raise('recovery_key_unchanged');
   }
 
