@@ -30,6 +30,7 @@ CREATE TABLE user (
     -- locked: nobody signs in anew, sessions go on. suspended: they end too, and nothing is sealed to this person. deleted: only what history needs is left
     state         TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'locked', 'suspended', 'deleted')),
     epoch         INTEGER NOT NULL DEFAULT 1,            -- grows to end every token of this person at once
+    marks_epoch   INTEGER NOT NULL DEFAULT 1,            -- grows to make every device cookie of this person worthless at once
     recovery_hash BLOB CHECK (length(recovery_hash) = 32), -- SHA-256 of the recovery proof (SPEC.md section 6); NULL until there is a vault
     created_at    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -93,6 +94,7 @@ CREATE INDEX passkey_of_user ON passkey (user_id);
 CREATE TABLE reset_link ( -- made by an admin for somebody who cannot sign in
     token_hash BLOB PRIMARY KEY CHECK (length(token_hash) = 32), -- SHA-256; the link is shown once
     user_id    BLOB NOT NULL UNIQUE REFERENCES user (id) ON DELETE CASCADE, -- a new one takes the place of the old
+    made_by    BLOB REFERENCES user (id) ON DELETE CASCADE, -- the admin, on whose standing it rests; NULL for the console
     two_step   INTEGER NOT NULL CHECK (two_step IN (0, 1)), -- switch two-step codes off as well: the authenticator is lost too
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -45,14 +45,14 @@ func (a *Auth) erase(tx *store.Tx, user store.User) (left store.User, err error)
 			return left, err
 		}
 	}
-	if err := a.Unlock(tx, user.Username); err != nil {
+	if err := errors.Join(a.Unlock(tx, user.Username), tx.DropResetLinksBy(user.ID)); err != nil {
 		return left, err
 	}
 	return tx.DeleteUser(user.ID)
 }
 
-// stillHere reads the account of a caller whose session still runs: one may have been ended, or the whole account deleted, while the request
-// was on its way.
+// stillHere reads the account of a caller whose session still runs: one may have been ended, its epoch be over, or the whole account suspended or
+// deleted, while the request was on its way.
 func (a *Auth) stillHere(tx *store.Tx, c wire.Caller) (store.User, error) {
 	session, err := tx.Session(c.Session)
 	if errors.Is(err, store.ErrNotFound) || err == nil && session.User != c.User {
@@ -61,5 +61,9 @@ func (a *Auth) stillHere(tx *store.Tx, c wire.Caller) (store.User, error) {
 	if err != nil {
 		return store.User{}, err
 	}
-	return tx.User(c.User)
+	user, err := tx.User(c.User)
+	if errors.Is(err, store.ErrNotFound) || err == nil && (session.UserEpoch != user.Epoch || !store.TakesPart(user.State)) {
+		return store.User{}, sessionEnded()
+	}
+	return user, err
 }

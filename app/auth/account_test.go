@@ -68,3 +68,43 @@ func TestAnEndedSessionDeletesNothing(t *testing.T) {
 	refused(t, h.EndOtherSessions(t.Context(), c), wire.SessionEnded)
 	h.caller(other)
 }
+
+// What a request brings about is asked once more in the write itself: the session may have ended, its epoch be over, or the account paused meanwhile.
+func TestWhoeverIsOutChangesNothingMore(t *testing.T) {
+	acts := map[string]func(h *house, c wire.Caller) error{
+		"begin two-step codes": func(h *house, c wire.Caller) error { return last(h.BeginTwoStep(h.t.Context(), c)) },
+		"confirm two-step codes": func(h *house, c wire.Caller) error {
+			return last(h.ConfirmTwoStep(h.t.Context(), c, wire.TwoStepCode{Code: "123456"}))
+		},
+		"end two-step codes": func(h *house, c wire.Caller) error { return h.EndTwoStep(h.t.Context(), c) },
+		"make backup codes":  func(h *house, c wire.Caller) error { return last(h.NewBackupCodes(h.t.Context(), c)) },
+		"change their name": func(h *house, c wire.Caller) error {
+			return last(h.ChangeMe(h.t.Context(), c, wire.MeChange{DisplayName: "Still me"}))
+		},
+		"invite": func(h *house, c wire.Caller) error {
+			return last(h.NewInvite(h.t.Context(), c, wire.NewInvite{CommunityID: h.community(), Uses: 1, ExpiresIn: 60}))
+		},
+		"accept an invitation": func(h *house, c wire.Caller) error {
+			other := h.invite(h.caller(h.start("gurli")), 1)
+			return last(h.AcceptInvite(h.t.Context(), c, wire.InviteToken{Token: other.Token}))
+		},
+	}
+	h, g := settled(t)
+	h.join(h.caller(g), "arne")
+	h.write(func(tx *store.Tx) error { return tx.SetCommunityRole(h.community(), h.user("arne").ID, wire.Admin) })
+	for how, query := range map[string]string{
+		"signed out": "DELETE FROM session WHERE user_id = ?", "of an earlier epoch": "UPDATE user SET epoch = epoch + 1 WHERE id = ?",
+		"suspended": "UPDATE user SET state = 'suspended' WHERE id = ?", "deleted": "UPDATE user SET state = 'deleted' WHERE id = ?",
+	} {
+		h.sql("UPDATE user SET state = 'active'")
+		arne := h.confirmed(h.start("arne"))
+		h.sql(query, arne.User[:])
+		for name, act := range acts {
+			if refusal := asWire(act(h, arne)); refusal == nil || refusal.Code != wire.SessionEnded {
+				t.Errorf("%s, they %s: %+v", how, name, refusal)
+			}
+		}
+	}
+}
+
+func last[T any](_ T, err error) error { return err }

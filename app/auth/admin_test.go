@@ -52,7 +52,7 @@ func TestTheRegistrationModeHoldsFromTheNextRegistrationOn(t *testing.T) {
 
 func TestAnInvitationGivesTheRoleItSays(t *testing.T) {
 	h, g := settled(t)
-	gurli := h.caller(g)
+	gurli := h.confirmed(g)
 	as := func(by wire.Caller, role wire.Role) (string, error) {
 		v, err := h.NewInvite(t.Context(), by, wire.NewInvite{CommunityID: h.community(), Uses: 10, ExpiresIn: 86400, Role: role})
 		if err == nil && v.Role != role {

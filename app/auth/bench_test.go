@@ -109,10 +109,10 @@ func BenchmarkLockedSignIn(b *testing.B) {
 func BenchmarkDeviceCookie(b *testing.B) {
 	keys, cookie := testKeys(b, 1), ""
 	for i := range byte(maxKnown) {
-		cookie = keys.remember(cookie, wire.UserID{i + 1}, [16]byte{i}).Reveal()
+		cookie = keys.remember(cookie, store.User{ID: wire.UserID{i + 1}}, [16]byte{i}).Reveal()
 	}
 	for b.Loop() {
-		if _, ok := keys.knows(cookie, wire.UserID{1}); !ok {
+		if _, ok := keys.knows(cookie, store.User{ID: wire.UserID{1}}); !ok {
 			b.Fatal("not known")
 		}
 	}

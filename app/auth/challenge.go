@@ -75,7 +75,7 @@ func (a *Auth) arrive(tx *store.Tx, user store.User, by string, transport wire.T
 	}
 	known := false
 	e.user = user
-	e.device, known = a.keys.deviceOf(user.ID, from)
+	e.device, known = a.keys.deviceOf(user, from)
 	if e.session, err = a.begin(tx, user, transport, from); err != nil {
 		return e, err
 	}
@@ -93,8 +93,9 @@ func (a *Auth) arrive(tx *store.Tx, user store.User, by string, transport wire.T
 
 // newcomer is the entrance of somebody whose account is as new as the session.
 func (a *Auth) newcomer(user store.User, s store.Session, from wire.From) entrance {
+	user.MarksEpoch = 1 // as every account begins
 	e := entrance{user: user, session: s}
-	e.device, _ = a.keys.deviceOf(user.ID, from)
+	e.device, _ = a.keys.deviceOf(user, from)
 	return e
 }
 
@@ -108,7 +109,7 @@ func (a *Auth) open(e entrance, from wire.From) (Grant, error) {
 	}
 	g, err := a.grant(e.user, e.session, e.hasKeys)
 	if err == nil {
-		a.putKnown(&g, e.user.ID, e.device, from)
+		a.putKnown(&g, e.user, e.device, from)
 	}
 	return g, err
 }
@@ -157,7 +158,7 @@ func (a *Auth) asksTwoStep(tx *store.Tx, user store.User, from wire.From) (bool,
 	if err != nil || !codes.On() {
 		return false, err
 	}
-	device, known := a.keys.knows(from.Known, user.ID)
+	device, known := a.keys.knows(from.Known, user)
 	if !known {
 		return true, nil
 	}
@@ -244,6 +245,7 @@ func (a *Auth) secondStep(tx *store.Tx, hash [32]byte, answer secondAnswer, req 
 	if !right {
 		e.refused = badCode()
 		if c.Failures+1 >= maxWrongCodes {
+			e.refused = wire.Fail(wire.ChallengeGone, "Too many wrong codes. Begin again with your password.")
 			return e, tx.DropChallenge(hash)
 		}
 		return e, tx.FailChallenge(hash)
@@ -260,7 +262,15 @@ func (a *Auth) secondStep(tx *store.Tx, hash [32]byte, answer secondAnswer, req 
 	if err != nil {
 		return e, err
 	}
-	if e, err = a.arrive(tx, user, c.Method+" and "+answer.name(), req.Transport, from); err == nil && req.Trust && e.refused == nil {
+	if e, err = a.arrive(tx, user, c.Method+" and "+answer.name(), req.Transport, from); err != nil || e.refused != nil {
+		return e, err
+	}
+	if c.Method == store.ByRecovery {
+		if err := a.freshFromRecovery(tx, e.session.ID); err != nil {
+			return e, err
+		}
+	}
+	if req.Trust {
 		err = tx.TrustDevice(user.ID, e.device, tx.Now()+trustedFor.Milliseconds())
 	}
 	return e, err

@@ -158,9 +158,9 @@ func TestAChallengeIsNoAccessTokenAndTheOtherWayRound(t *testing.T) {
 func TestFiveWrongCodesEndTheChallenge(t *testing.T) {
 	h, secret, _ := withTwoStep(t)
 	token, wrong := h.challenged(elsewhere), h.wrongCode(secret)
-	for range 5 {
+	for _, want := range []wire.Code{wire.BadCode, wire.BadCode, wire.BadCode, wire.BadCode, wire.ChallengeGone} {
 		_, err := h.answer(wire.ChallengeRequest{Challenge: token, Code: wrong}, elsewhere)
-		refused(t, err, wire.BadCode)
+		refused(t, err, want)
 	}
 	_, err := h.answer(wire.ChallengeRequest{Challenge: token, Code: h.code(secret, 0)}, elsewhere)
 	refused(t, err, wire.ChallengeGone)
@@ -174,9 +174,9 @@ func TestTenWrongCodesLockTheSecondStepAndNotThePassword(t *testing.T) {
 	wrong := func() string { return h.wrongCode(secret) }
 	for range 2 {
 		token := h.challenged(elsewhere)
-		for range 5 {
+		for _, want := range []wire.Code{wire.BadCode, wire.BadCode, wire.BadCode, wire.BadCode, wire.ChallengeGone} {
 			_, err := h.answer(wire.ChallengeRequest{Challenge: token, Code: wrong()}, elsewhere)
-			refused(t, err, wire.BadCode)
+			refused(t, err, want)
 		}
 	}
 	h.reopen(testKeys(t, 1)) // it is kept

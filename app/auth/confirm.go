@@ -36,13 +36,25 @@ func (a *Auth) Confirm(ctx context.Context, c wire.Caller, req wire.Confirmation
 		}
 		until := tx.Now() + freshLife.Milliseconds()
 		out.FreshUntil = until
-		tx.OnCommit(func() { a.sessions.change(c.Session, func(l *login) { l.fresh = max(l.fresh, until) }) })
+		tx.OnCommit(func() { a.sessions.change(c.Session, func(l *login) { l.fresh = until }) })
 		return tx.ConfirmSession(c.Session, until)
 	})
 	if err != nil {
 		return wire.Confirmed{}, fmt.Errorf("confirm a session: %w", err)
 	}
 	return out, nil
+}
+
+func confirmFirst() error {
+	return wire.Fail(wire.ConfirmFirst, "Show that it is you: enter your password again, then try once more.")
+}
+
+// freshFromRecovery confirms a session that the recovery key has just begun: the key is stronger than the password that it replaced, and another takes
+// its place at once, without the new password being typed again.
+func (a *Auth) freshFromRecovery(tx *store.Tx, id wire.SessionID) error {
+	until := tx.Now() + freshLife.Milliseconds()
+	tx.OnCommit(func() { a.sessions.change(id, func(l *login) { l.fresh = until }) })
+	return tx.ConfirmSession(id, until)
 }
 
 // showPassword checks the caller's password. What it returns says, in the write that follows, whether that is still the one.
@@ -77,7 +89,9 @@ func (a *Auth) showPasskey(ctx context.Context, c wire.Caller, in wire.PasskeyAs
 // Security is how the caller's account is guarded.
 func (a *Auth) Security(ctx context.Context, c wire.Caller) (out wire.Security, err error) {
 	err = a.store.Read(ctx, func(tx *store.Tx) error {
-		out, err = tx.Security(c.User, c.Session)
+		if out, err = tx.Security(c.User, c.Session); running(out.FreshUntil, tx.Now(), freshLife) == 0 {
+			out.FreshUntil = 0
+		}
 		return err
 	})
 	if err != nil {

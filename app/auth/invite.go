@@ -18,7 +18,8 @@ const (
 	keepSpentInvite = 30 * 24 * time.Hour // how long makers see what became of one
 )
 
-// NewInvite makes an invitation to a community that the caller runs (its owner or an admin). The answer alone holds its token.
+// NewInvite makes an invitation to a community that the caller runs (its owner or an admin). The answer alone holds its token. One that makes admins
+// takes a caller who has just confirmed: wire.ConfirmFirst.
 func (a *Auth) NewInvite(ctx context.Context, c wire.Caller, req wire.NewInvite) (wire.Invite, error) {
 	life := time.Duration(req.ExpiresIn) * time.Second
 	if req.Uses < 1 || req.Uses > maxInviteUses {
@@ -37,10 +38,13 @@ func (a *Auth) NewInvite(ctx context.Context, c wire.Caller, req wire.NewInvite)
 	}
 	invite := wire.Invite{ID: wire.InviteID(random(16)), CommunityID: req.CommunityID, CreatedBy: c.User, Role: role, Uses: req.Uses}
 	err := a.store.Write(ctx, func(tx *store.Tx) error {
+		if _, err := a.stillHere(tx, c); err != nil {
+			return err
+		}
 		if err := mayInvite(tx, c.User, req.CommunityID); err != nil {
 			return err
 		}
-		if err := mayInviteAs(tx, c.User, req.CommunityID, role); err != nil {
+		if err := mayInviteAs(tx, c, req.CommunityID, role); err != nil {
 			return err
 		}
 		if err := roomForInvite(tx, req.CommunityID); err != nil {
@@ -84,13 +88,19 @@ func mayInvite(tx *store.Tx, user wire.UserID, community wire.CommunityID) error
 	return nil
 }
 
-// mayInviteAs lets only the owner of a community invite people who help to run it.
-func mayInviteAs(tx *store.Tx, user wire.UserID, community wire.CommunityID, as wire.Role) error {
-	role, err := tx.CommunityRole(community, user)
-	if err == nil && as == wire.Admin && role != wire.Owner {
+// mayInviteAs lets only the owner of a community, once they have shown that it is them, invite people who help to run it.
+func mayInviteAs(tx *store.Tx, c wire.Caller, community wire.CommunityID, as wire.Role) error {
+	role, err := tx.CommunityRole(community, c.User)
+	if err != nil || as != wire.Admin {
+		return err
+	}
+	if role != wire.Owner {
 		return wire.Fail(wire.Forbidden, "Only the owner of a community invites people as its admins. Invite them as members.")
 	}
-	return err
+	if !c.Fresh {
+		return confirmFirst()
+	}
+	return nil
 }
 
 // describe says what an invitation allows, for the audit log.
@@ -182,6 +192,9 @@ func (a *Auth) AcceptInvite(ctx context.Context, c wire.Caller, req wire.InviteT
 		return out, err
 	}
 	err = a.store.Write(ctx, func(tx *store.Tx) error {
+		if _, err := a.stillHere(tx, c); err != nil {
+			return err
+		}
 		out, err = accept(tx, c.User, hash)
 		return err
 	})

@@ -116,3 +116,17 @@ func TestNoInviteTokenStandsInTheDatabase(t *testing.T) {
 	}
 	h.grep(v.Token, string(raw))
 }
+
+func TestInvitingAdminsTakesAConfirmation(t *testing.T) {
+	h, g := settled(t)
+	req := wire.NewInvite{CommunityID: h.community(), Uses: 1, ExpiresIn: 60, Role: wire.Admin}
+	_, err := h.NewInvite(t.Context(), h.caller(g), req)
+	refused(t, err, wire.ConfirmFirst)
+	if _, err := h.NewInvite(t.Context(), h.confirmed(g), req); err != nil {
+		t.Error(err)
+	}
+	arne := h.join(h.caller(g), "arne")
+	h.write(func(tx *store.Tx) error { return tx.SetCommunityRole(h.community(), arne.Answer.User.ID, wire.Admin) })
+	_, err = h.NewInvite(t.Context(), h.caller(arne), req) // nobody is asked to confirm what they may not do
+	refused(t, err, wire.Forbidden)
+}

@@ -111,7 +111,7 @@ func (files KeyFiles) read(at keyFile) ([]byte, error) {
 		return nil, refuseKey(ErrKeyUnreadable, "a key cannot be read: %v", err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, refuseKey(ErrKeyUnreadable, "%s is not a file: put the key there", at.path)
+		return nil, refuseKey(ErrKeyUnreadable, "%s cannot be read: it is not a file; put the key there", at.path)
 	}
 	if err := files.refuseOpen(at, info.Mode()); err != nil {
 		return nil, err

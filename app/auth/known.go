@@ -3,8 +3,10 @@ package auth
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/binary"
 	"strings"
 
+	"chatalot/app/store"
 	"chatalot/app/wire"
 )
 
@@ -24,10 +26,12 @@ type mark struct {
 	mac    [sha256.Size]byte
 }
 
-// markMAC authenticates a mark.
-func (k *Keys) markMAC(user wire.UserID, device [16]byte) (mac [sha256.Size]byte) {
+// markMAC authenticates a mark, until the marks of its person are made worthless by User.MarksEpoch: whoever knew an old password is to have no
+// counter of their own at the new one.
+func (k *Keys) markMAC(user store.User, device [16]byte) (mac [sha256.Size]byte) {
 	h := hmac.New(sha256.New, k.subKey(deviceKey))
-	h.Write(user[:])
+	h.Write(user.ID[:])
+	h.Write(binary.BigEndian.AppendUint64(nil, uint64(user.MarksEpoch)))
 	h.Write(device[:])
 	h.Sum(mac[:0])
 	return mac
@@ -48,10 +52,11 @@ func parseMarks(cookie string) (marks []mark) {
 	return marks
 }
 
-// knows returns which of a person's devices a cookie shows; false when it shows none that these keys made.
-func (k *Keys) knows(cookie string, user wire.UserID) (device [16]byte, ok bool) {
+// knows returns which of a person's devices a cookie shows; false when it shows none that these keys made, or one that is worthless by
+// now.
+func (k *Keys) knows(cookie string, user store.User) (device [16]byte, ok bool) {
 	for _, m := range parseMarks(cookie) {
-		if m.user != user {
+		if m.user != user.ID {
 			continue
 		}
 		if want := k.markMAC(user, m.device); hmac.Equal(m.mac[:], want[:]) {
@@ -61,16 +66,16 @@ func (k *Keys) knows(cookie string, user wire.UserID) (device [16]byte, ok bool)
 	return device, false
 }
 
-// remember returns the device cookie for a browser on which user has just signed in: their mark first, then as many of those it had as there is room
-// for.
-func (k *Keys) remember(cookie string, user wire.UserID, device [16]byte) Secret {
+// remember returns the device cookie for a browser on which user has just signed in: their mark first, then as many of those it had of others as there
+// is room for. Those are carried along as they are: they prove themselves, or do not, when their person signs in.
+func (k *Keys) remember(cookie string, user store.User, device [16]byte) Secret {
 	spelled := func(user wire.UserID, device [16]byte, mac [sha256.Size]byte) string {
 		return tokenText.EncodeToString(append(append(append([]byte{}, user[:]...), device[:]...), mac[:]...))
 	}
-	all := []string{spelled(user, device, k.markMAC(user, device))}
-	seen := map[wire.UserID]bool{user: true}
+	all := []string{spelled(user.ID, device, k.markMAC(user, device))}
+	seen := map[wire.UserID]bool{user.ID: true}
 	for _, m := range parseMarks(cookie) {
-		if want := k.markMAC(m.user, m.device); !seen[m.user] && len(all) < maxKnown && hmac.Equal(m.mac[:], want[:]) {
+		if !seen[m.user] && len(all) < maxKnown {
 			all, seen[m.user] = append(all, spelled(m.user, m.device, m.mac)), true
 		}
 	}
@@ -78,7 +83,7 @@ func (k *Keys) remember(cookie string, user wire.UserID, device [16]byte) Secret
 }
 
 // deviceOf is the device that user signs in on: the one that the cookie shows, or a new one.
-func (k *Keys) deviceOf(user wire.UserID, from wire.From) (device [16]byte, known bool) {
+func (k *Keys) deviceOf(user store.User, from wire.From) (device [16]byte, known bool) {
 	if device, known = k.knows(from.Known, user); !known {
 		device = [16]byte(random(16))
 	}
@@ -86,7 +91,7 @@ func (k *Keys) deviceOf(user wire.UserID, from wire.From) (device [16]byte, know
 }
 
 // putKnown has the browser remember, when it keeps cookies at all, that user has signed in on it.
-func (a *Auth) putKnown(g *Grant, user wire.UserID, device [16]byte, from wire.From) {
+func (a *Auth) putKnown(g *Grant, user store.User, device [16]byte, from wire.From) {
 	if !g.Cookie.Empty() {
 		g.Known, g.KnownExpires = a.keys.remember(from.Known, user, device), a.now().Add(knownLife)
 	}

@@ -25,7 +25,8 @@ const (
 const (
 	maxFailures  = 10               // wrong guesses in a row that lock a door
 	lockTime     = 15 * time.Minute // for so long
-	maxCodesADay = 30               // wrong two-step codes from unknown devices, until the next day (UTC)
+	maxCodesADay = 30               // wrong two-step codes at one door, until the next day (UTC)
+	maxDevices   = 10               // known devices of an account with a counter of their own, at each kind of door
 	day          = 24 * time.Hour
 
 	maxUnknownDoors = 10_000   // of names that nobody has, kept at most
@@ -58,7 +59,7 @@ func (k *Keys) attemptSubject(typed string) (subject [32]byte) {
 // guessAt is a try at a door of the account with the sign-in name as it was typed. user is the zero User when nobody has it.
 func (a *Auth) guessAt(kind, typed string, user store.User, from wire.From) *guess {
 	g := &guess{door: store.Door{Kind: kind, Subject: a.keys.attemptSubject(typed)}, user: user, from: from}
-	if device, ok := a.keys.knows(from.Known, user.ID); ok && a.lockout != LockoutLiteral {
+	if device, ok := a.keys.knows(from.Known, user); ok && a.lockout != LockoutLiteral {
 		g.door.Device = device
 	}
 	return g
@@ -66,7 +67,7 @@ func (a *Auth) guessAt(kind, typed string, user store.User, from wire.From) *gue
 
 func accountLocked(wait int64) error {
 	return &wire.Error{Code: wire.AccountLocked, RetryAfter: int((wait + 999) / 1000),
-		Message: "There were too many wrong tries, so this account is closed to new ones for a while. Wait, or sign in with a passkey or on a device you have used before."}
+		Message: "Too many wrong tries. Nobody can try again for a while, except on a device this person has signed in on before. A passkey works too."}
 }
 
 // running is how long something that was set to end at until goes on, in ms. It is 0 unless it is shorter than it can have been from the beginning:
@@ -78,10 +79,24 @@ func running(until, now int64, most time.Duration) int64 {
 	return 0
 }
 
+// counter reads what was counted at the door. A known device beyond the first ten that guess shares the door of the unknown ones: marks can be
+// collected, by signing in over and over, and many counters are many guesses.
+func (g *guess) counter(tx *store.Tx) (store.Attempts, error) {
+	was, err := tx.Attempts(g.door)
+	if err != nil || was != (store.Attempts{}) || g.door.Device == [16]byte{} {
+		return was, err
+	}
+	if n, err := tx.CountDevices(g.door); err != nil || n < maxDevices {
+		return was, err
+	}
+	g.door.Device = [16]byte{}
+	return tx.Attempts(g.door)
+}
+
 // charge counts a guess before anybody looks whether it is right: what is looked at in parallel is counted all the same. It is wire.AccountLocked,
 // and counts nothing, while the door is locked.
 func (a *Auth) charge(tx *store.Tx, g *guess) error {
-	was, err := tx.Attempts(g.door)
+	was, err := g.counter(tx)
 	if err != nil {
 		return err
 	}
@@ -110,10 +125,10 @@ func (a *Auth) charge(tx *store.Tx, g *guess) error {
 
 func dayOf(now int64) int64 { return now / day.Milliseconds() }
 
-// pausedToday is how long, in ms, two-step codes are still refused to unknown devices after too many wrong ones of one day: guessing goes on over many
-// locks otherwise.
+// pausedToday is how long, in ms, two-step codes are still refused at a door after too many wrong ones of one day: guessing goes on over many locks
+// otherwise.
 func pausedToday(d store.Door, was store.Attempts, now int64) int64 {
-	if d.Kind != store.DoorTwoStep || d.Device != [16]byte{} || was.DayFailures < maxCodesADay || was.Day != dayOf(now) {
+	if d.Kind != store.DoorTwoStep || was.DayFailures < maxCodesADay || was.Day != dayOf(now) {
 		return 0
 	}
 	return (was.Day+1)*day.Milliseconds() - now

@@ -273,7 +273,7 @@ func TestAStrangerLocksOnlyUnknownDevices(t *testing.T) {
 	_, err = h.try("gurli", goodPassword, own)
 	locked(t, err)
 	other := own
-	other.Known = h.keys.remember("", h.user("gurli").ID, [16]byte{7}).Reveal()
+	other.Known = h.keys.remember("", h.user("gurli"), [16]byte{7}).Reveal()
 	if _, err := h.try("gurli", goodPassword, other); err != nil {
 		t.Fatalf("another device of hers: %v", err)
 	}
@@ -292,9 +292,9 @@ func TestLiteralLockoutKnowsNoDevices(t *testing.T) {
 
 func TestAnothersDeviceCookieIsNoneOfOnesOwn(t *testing.T) {
 	h, g := settled(t)
-	arne := h.join(h.caller(g), "arne").Answer.User
+	h.join(h.caller(g), "arne")
 	h.quick()
-	from := wire.From{Known: h.keys.remember("", arne.ID, [16]byte{1}).Reveal()}
+	from := wire.From{Known: h.keys.remember("", h.user("arne"), [16]byte{1}).Reveal()}
 	h.guess(10, "gurli", wire.From{})
 	_, err := h.try("gurli", goodPassword, from)
 	locked(t, err)
@@ -450,4 +450,159 @@ func TestProvingAPasswordElsewhereSharesTheCounter(t *testing.T) {
 	if err := h.provePassword(t.Context(), user, goodPassword, elsewhere); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// marks signs in n times as a browser without a cookie: each time the place hands out another mark.
+func (h *house) marks(n int) (list []wire.From) {
+	h.t.Helper()
+	for range n {
+		from := elsewhere
+		from.Known = h.mustTry("gurli", elsewhere).Known.Reveal()
+		list = append(list, from)
+	}
+	return list
+}
+
+// guesses is how many of ten wrong passwords by each of the marks are looked at.
+func (h *house) guesses(marks []wire.From) (n int) {
+	h.t.Helper()
+	for _, from := range marks {
+		for range maxFailures {
+			if _, err := h.try("gurli", wrongPassword, from); asWire(err).Code == wire.BadCredentials {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func TestManyMarksAreNotManyCounters(t *testing.T) {
+	h, _ := settled(t)
+	h.quick()
+	if n := h.guesses(h.marks(14)); n != (maxDevices+1)*maxFailures {
+		t.Errorf("%d guesses", n)
+	}
+}
+
+// Whoever knew the old password, or was signed out, has no counter of their own.
+func TestMarksEndWithThePasswordTheSecondStepAndTheOtherSessions(t *testing.T) {
+	for name, change := range map[string]func(*house) error{
+		"password": func(h *house) error {
+			user := h.user("gurli")
+			h.write(func(tx *store.Tx) error { return h.putPassword(tx, &user, user.PasswordHash, nil) })
+			return nil
+		},
+		"other sessions": func(h *house) error { return h.EndOtherSessions(t.Context(), h.confirmed(h.start("gurli"))) },
+		"two-step codes": func(h *house) error {
+			h.guarded(h.start("gurli"))
+			return h.EndTwoStep(t.Context(), h.confirmed(h.start("gurli")))
+		},
+	} {
+		h, _ := settled(t)
+		h.quick()
+		marks := h.marks(3)
+		if err := change(h); err != nil {
+			t.Fatal(name, err)
+		}
+		own := elsewhere
+		own.Known = h.mustTry("gurli", marks[0]).Known.Reveal()
+		if n := h.guesses(marks); n != maxFailures {
+			t.Errorf("%s: %d guesses", name, n)
+		}
+		if _, err := h.try("gurli", goodPassword, own); err != nil {
+			t.Errorf("%s: the mark of the next sign-in: %v", name, err)
+		}
+	}
+}
+
+func TestAKnownDeviceHasThirtyCodesADayToo(t *testing.T) {
+	h, secret, _ := withTwoStep(t)
+	h.quick()
+	h.nextCode()
+	g, err := h.answer(wire.ChallengeRequest{Challenge: h.challenged(elsewhere), Code: h.code(secret, 0)}, elsewhere)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, looked := elsewhere, 0
+	own.Known = g.Known.Reveal()
+	for range 5 {
+		for range 2 {
+			token := h.challenged(own)
+			for range 5 {
+				if _, err := h.answer(wire.ChallengeRequest{Challenge: token, Code: h.wrongCode(secret)}, own); asWire(err).Code != wire.AccountLocked {
+					looked++
+				}
+			}
+		}
+		h.clock.advance(lockTime)
+	}
+	if looked != maxCodesADay {
+		t.Errorf("%d codes were looked at", looked)
+	}
+}
+
+func TestAConfirmationIsNeverLongerThanFiveMinutes(t *testing.T) {
+	h, g := settled(t)
+	h.quick()
+	g = h.start("gurli")
+	h.clock.advance(time.Minute)
+	c, years := h.caller(g), h.clock.now().Add(6*time.Hour).UnixMilli() // as a clock that was wrong would have it
+	h.sessions.change(c.Session, func(l *login) { l.fresh = years })
+	h.sql("UPDATE session SET fresh_until = ?", years)
+	if c = h.caller(g); c.Fresh {
+		t.Error("confirmed for six hours")
+	}
+	_, err := h.ChangePassword(t.Context(), c, wire.PasswordChange{Password: nextPassword})
+	refused(t, err, wire.ConfirmFirst)
+	if s, err := h.Security(t.Context(), c); err != nil || s.FreshUntil != 0 {
+		t.Errorf("%d, %v", s.FreshUntil, err)
+	}
+	if _, err := h.Confirm(t.Context(), c, wire.Confirmation{Password: goodPassword}); err != nil || !h.caller(g).Fresh {
+		t.Errorf("a new confirmation does not help: %v", err)
+	}
+}
+
+func TestTrustEndsWithTheOtherSessions(t *testing.T) {
+	h, secret, _ := withTwoStep(t)
+	own := h.trusted(secret)
+	if err := h.EndOtherSessions(t.Context(), h.confirmed(h.start("gurli"))); err != nil {
+		t.Fatal(err)
+	}
+	h.challenged(own)
+	user := h.user("gurli")
+	h.read(func(tx *store.Tx) error {
+		until, err := tx.TrustedUntil(user.ID, parseMarks(own.Known)[0].device)
+		if until != 0 {
+			t.Error("the trust is written down still")
+		}
+		return err
+	})
+}
+
+// What was shown counts only while everything is as it was when it was looked at.
+func TestProofsEndWithTheEpochAndThePassword(t *testing.T) {
+	h, g := settled(t)
+	h.quick()
+	was := h.user("gurli")
+	still, err := h.showPassword(t.Context(), h.caller(g), goodPassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := assertion{user: was, key: store.Passkey{ID: []byte{1}, User: was.ID, Name: "Key", Credential: "{}"}, is: "{}"}
+	h.write(func(tx *store.Tx) error {
+		_, err := tx.CreatePasskey(shown.key)
+		_, changed := unchanged(tx, was)
+		return errors.Join(err, changed, still(tx), shown.use(tx))
+	})
+	h.sql("UPDATE user SET epoch = epoch + 1 WHERE username = 'gurli'")
+	h.write(func(tx *store.Tx) error {
+		_, err := unchanged(tx, was)
+		refused(t, err, wire.BadCredentials)
+		refused(t, shown.use(tx), wire.BadPasskey)
+		return errors.Join(still(tx), tx.SetPassword(was.ID, "another"))
+	})
+	h.read(func(tx *store.Tx) error {
+		refused(t, still(tx), wire.BadCredentials)
+		return nil
+	})
 }

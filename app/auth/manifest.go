@@ -48,7 +48,8 @@ type publication struct {
 
 // PutManifest publishes the caller's signed device list. In one write it takes the place of its predecessor, the devices follow it
 // (those it removes lose their sessions at once), the vault and the prekeys that come with it are stored, the epoch of every conversation of
-// the caller grows, and the conversations are told. Sending the newest again changes nothing, so that a retry is safe.
+// the caller grows, and the conversations are told. Sending the newest again changes nothing, so that a retry is safe. Another vault in the place
+// of one that is stored is wire.ConfirmFirst without a confirmation.
 func (a *Auth) PutManifest(ctx context.Context, c wire.Caller, req wire.PutManifest) (wire.Manifest, error) {
 	p, err := a.readPublication(ctx, c, req)
 	if err != nil {
@@ -101,6 +102,9 @@ func (a *Auth) readPublication(ctx context.Context, c wire.Caller, req wire.PutM
 	}
 	if p.vault, err = p.checkVault(req, vaultVersion); err != nil {
 		return nil, err
+	}
+	if p.vault != nil && vaultVersion > 0 && !c.Fresh { // the recovery key opens the account: an open session alone is not to replace it
+		return nil, confirmFirst()
 	}
 	p.prekeys, err = readPrekeys(req.Prekeys, next, *c.Device, uint64(a.now().UnixMilli()))
 	if err == nil && p.activates(*c.Device) && !startsSessions(p.prekeys) {
@@ -248,8 +252,11 @@ func putRecovery(tx *store.Tx, c wire.Caller, hash [32]byte) error {
 	if err != nil && !first {
 		return err
 	}
-	if err := tx.SetRecoveryHash(c.User, hash); err != nil || first || was == hash {
+	if err := tx.SetRecoveryHash(c.User, hash); err != nil || !first && was == hash {
 		return err
+	}
+	if first {
+		return auditOwn(tx, wire.ActRecoveryChanged, c.User, "the first one", c.From)
 	}
 	return errors.Join(auditOwn(tx, wire.ActRecoveryChanged, c.User, "", c.From), tell(tx, c.User, "recovery_key_changed", c.From, &c.Session))
 }

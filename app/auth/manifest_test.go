@@ -169,6 +169,7 @@ func TestANewMasterKeyIsRefused(t *testing.T) {
 func TestTheVaultVersionGoesWithTheManifest(t *testing.T) {
 	h, g := settled(t)
 	p := h.publish(g, 0, 0)
+	p.caller = h.confirmed(g)
 	p.next()
 	p.manifest.VaultVersion = 2
 	_, err := h.PutManifest(t.Context(), p.caller, wire.PutManifest{Manifest: p.encode()})

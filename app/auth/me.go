@@ -28,7 +28,7 @@ func (a *Auth) ChangeMe(ctx context.Context, c wire.Caller, req wire.MeChange) (
 		return out, err
 	}
 	err = a.store.Write(ctx, func(tx *store.Tx) error {
-		user, err := tx.User(c.User)
+		user, err := a.stillHere(tx, c)
 		if err != nil {
 			return err
 		}
@@ -40,7 +40,7 @@ func (a *Auth) ChangeMe(ctx context.Context, c wire.Caller, req wire.MeChange) (
 		return tellOfUser(tx, out)
 	})
 	if err != nil {
-		return wire.User{}, fmt.Errorf("change an account: %w", missing(err))
+		return wire.User{}, fmt.Errorf("change an account: %w", err)
 	}
 	return out, nil
 }

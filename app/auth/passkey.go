@@ -411,6 +411,16 @@ func (a *Auth) RenamePasskey(ctx context.Context, c wire.Caller, id []byte, req 
 	return key.Wire(), nil
 }
 
+// dropPasskeys removes every passkey of a person, in a write that says elsewhere who brought it about.
+func dropPasskeys(tx *store.Tx, user wire.UserID) error {
+	n, err := tx.DropPasskeysOf(user)
+	if err != nil || n == 0 {
+		return err
+	}
+	return errors.Join(tell(tx, user, "passkey_removed", wire.From{}, nil),
+		tx.Audit(wire.AuditEntry{What: wire.ActPasskeyRemoved, User: &user, Detail: fmt.Sprintf("all %d, with the old password", n)}))
+}
+
 // RemovePasskey takes one of the caller's passkeys off their account: it signs nobody in any more.
 func (a *Auth) RemovePasskey(ctx context.Context, c wire.Caller, id []byte) error {
 	err := a.store.Write(ctx, func(tx *store.Tx) error {

@@ -88,7 +88,10 @@ func (a *Auth) recoverWith(tx *store.Tx, g *guess, req wire.RecoverRequest, hash
 	if err := a.recovered(tx, &user, hash, g.from); err != nil {
 		return e, err
 	}
-	return a.arrive(tx, user, "recovery key", req.Transport, g.from)
+	if e, err = a.arrive(tx, user, "recovery key", req.Transport, g.from); err != nil || e.refused != nil {
+		return e, err
+	}
+	return e, a.freshFromRecovery(tx, e.session.ID)
 }
 
 // rightProof compares in constant time, and for an account without a recovery key with nothing that anybody has.

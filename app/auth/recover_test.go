@@ -185,9 +185,10 @@ func TestARecoveredPasswordIsInForceWithTheSecondStep(t *testing.T) {
 func TestANewRecoveryKeyIsToldOfAndTheOldOneOpensNothing(t *testing.T) {
 	h, g := settled(t)
 	p := h.publish(g, 0, 0)
-	if h.count(wire.ActRecoveryChanged) != 0 {
-		t.Error("the first one is no change")
+	if h.count(wire.ActRecoveryChanged) != 1 || len(h.notices("recovery_key_changed")) != 0 {
+		t.Error("the first one is written down, and tells nobody of a change")
 	}
+	p.caller = h.confirmed(g)
 	other := wire.Bytes(strings.Repeat("y", proofSize))
 	put := func(version uint64, proof wire.Bytes) {
 		t.Helper()
@@ -198,11 +199,11 @@ func TestANewRecoveryKeyIsToldOfAndTheOldOneOpensNothing(t *testing.T) {
 		}
 	}
 	put(2, testProof) // a new vault under the same key
-	if h.count(wire.ActRecoveryChanged) != 0 || len(h.notices("recovery_key_changed")) != 0 {
+	if h.count(wire.ActRecoveryChanged) != 1 || len(h.notices("recovery_key_changed")) != 0 {
 		t.Error("told of no change")
 	}
 	put(3, other)
-	if told := h.notices("recovery_key_changed"); h.count(wire.ActRecoveryChanged) != 1 || len(told) != 1 || *told[0].Session != p.caller.Session {
+	if told := h.notices("recovery_key_changed"); h.count(wire.ActRecoveryChanged) != 2 || len(told) != 1 || *told[0].Session != p.caller.Session {
 		t.Errorf("%+v", told)
 	}
 	_, err := h.recover("gurli", testProof, elsewhere)
@@ -225,4 +226,137 @@ func TestARecoveryHashComesWithAVaultAlone(t *testing.T) {
 	if _, err := h.recover("gurli", testProof, elsewhere); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// rekey replaces the vault by one under another recovery key, as the session of p is.
+func (p *person) rekey(proof wire.Bytes) error {
+	p.h.t.Helper()
+	p.next()
+	p.manifest.VaultVersion++
+	_, err := p.h.PutManifest(p.h.t.Context(), p.caller, wire.PutManifest{Manifest: p.encode(), Vault: []byte("another"), VaultVersion: int64(p.manifest.VaultVersion), Recovery: recoveryOf(proof)})
+	return err
+}
+
+func TestAnOpenSessionAloneDoesNotReplaceTheRecoveryKey(t *testing.T) {
+	h, g := settled(t)
+	p := h.publish(g, 0, 0) // the first one needs no confirmation
+	refused(t, p.rekey(wrongProof), wire.ConfirmFirst)
+	_, err := h.recover("gurli", wrongProof, elsewhere)
+	refused(t, err, wire.BadCredentials)
+	if v, err := h.Vault(t.Context(), p.caller); err != nil || string(v.Vault) != "sealed" {
+		t.Fatalf("%+v, %v", v, err)
+	}
+}
+
+func TestARecoveryChangesItsKeyWithoutAnotherConfirmation(t *testing.T) {
+	for _, twoStep := range []bool{false, true} {
+		h, g := settled(t)
+		p := h.publish(g, 0, 0)
+		var secret []byte
+		if twoStep {
+			secret, _ = h.guarded(g)
+			h.nextCode()
+		}
+		in, err := h.recover("gurli", testProof, elsewhere)
+		if err == nil && twoStep {
+			in, err = h.answer(wire.ChallengeRequest{Challenge: in.Challenge.Challenge, Code: h.code(secret, 0)}, elsewhere)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !h.caller(in).Fresh {
+			t.Fatal("not confirmed")
+		}
+		if _, err := h.ReserveDevice(t.Context(), h.caller(in), wire.NewDevice{Name: "Firefox on Linux", ID: p.caller.Device}); err != nil {
+			t.Fatal(err)
+		}
+		p.caller = h.caller(in)
+		if err := p.rekey(wrongProof); err != nil {
+			t.Fatal(err)
+		}
+		h.clock.advance(freshLife)
+		p.caller = h.caller(in)
+		refused(t, p.rekey(testProof), wire.ConfirmFirst)
+	}
+}
+
+func TestNoOtherSignInCountsAsConfirmed(t *testing.T) {
+	h, g := settled(t)
+	if h.caller(g).Fresh || h.caller(h.start("gurli")).Fresh || h.caller(h.join(h.caller(g), "arne")).Fresh {
+		t.Error("confirmed")
+	}
+	in, err := h.reset(h.link(g.Answer.User.ID, false), elsewhere)
+	if err != nil || h.caller(in).Fresh {
+		t.Errorf("a reset link confirms: %v", err)
+	}
+}
+
+// Whoever was in the account may have added one.
+func TestPasskeysEndWithARecoveryAndAResetAlone(t *testing.T) {
+	for name, again := range map[string]func(*house, Grant) error{
+		"recovery": func(h *house, g Grant) error { _, err := h.recover("gurli", testProof, elsewhere); return err },
+		"reset": func(h *house, g Grant) error {
+			_, err := h.reset(h.link(g.Answer.User.ID, false), elsewhere)
+			return err
+		},
+		"change": func(h *house, g Grant) error {
+			_, err := h.ChangePassword(t.Context(), h.confirmed(g), wire.PasswordChange{Password: nextPassword})
+			return err
+		},
+	} {
+		h, g := keyed(t)
+		h.join(h.caller(g), "arne")
+		h.write(func(tx *store.Tx) error {
+			for i, name := range []string{"gurli", "gurli", "arne"} {
+				if _, err := tx.CreatePasskey(store.Passkey{ID: []byte{byte(i)}, User: h.user(name).ID, Name: "Key", Credential: "{}"}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err := again(h, g); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		want, told := 0, 1
+		if name == "change" {
+			want, told = 2, 0
+		}
+		h.read(func(tx *store.Tx) error {
+			own, err := tx.PasskeysOf(g.Answer.User.ID)
+			if err != nil || len(own) != want {
+				t.Errorf("%s: %d passkeys, %v", name, len(own), err)
+			}
+			if _, err := tx.Passkey([]byte{2}); err != nil {
+				t.Errorf("%s: somebody else's: %v", name, err)
+			}
+			return nil
+		})
+		if h.count(wire.ActPasskeyRemoved) != told || len(h.notices("passkey_removed")) != told {
+			t.Errorf("%s: told of %d", name, len(h.notices("passkey_removed")))
+		}
+	}
+}
+
+func TestTwoStepCodesThatWereBegunEndWithThePassword(t *testing.T) {
+	h, _ := settled(t)
+	thief, owner := h.start("gurli"), h.start("gurli")
+	begun, err := h.BeginTwoStep(t.Context(), h.confirmed(thief))
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := h.caller(thief) // its token was looked at; the code is on its way
+	if _, err := h.ChangePassword(t.Context(), h.confirmed(owner), wire.PasswordChange{Password: nextPassword}); err != nil {
+		t.Fatal(err)
+	}
+	secret, _ := base32Text.DecodeString(begun.Secret)
+	if _, err := h.ConfirmTwoStep(t.Context(), held, wire.TwoStepCode{Code: h.code(secret, 0)}); err == nil {
+		t.Error("codes of somebody who is out of the account are asked for")
+	}
+	h.read(func(tx *store.Tx) error {
+		codes, err := tx.TOTP(owner.Answer.User.ID)
+		if codes.Sealed != nil {
+			t.Error("the secret is there still")
+		}
+		return err
+	})
 }

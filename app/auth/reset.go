@@ -19,6 +19,9 @@ func resetGone() error {
 // It takes the place of an earlier link; nothing else changes before it is used.
 func (a *Auth) NewResetLink(ctx context.Context, c wire.Caller, id wire.UserID, req wire.NewResetLink) (out wire.ResetLink, err error) {
 	err = a.store.Write(ctx, func(tx *store.Tx) error {
+		if err := stillAdmin(tx, c); err != nil {
+			return err
+		}
 		user, err := tx.User(id)
 		if err == nil && user.State == wire.Deleted {
 			err = store.ErrNotFound
@@ -49,7 +52,7 @@ func IssueResetLink(ctx context.Context, s *store.Store, typed string, twoStep b
 // issueReset puts a reset link in the place of an earlier one, tells the person, and writes down who made it; actor is nil for the console.
 func issueReset(tx *store.Tx, user wire.UserID, twoStep bool, actor *wire.UserID, from wire.From) (wire.ResetLink, error) {
 	token, hash := newOneTime()
-	link := store.ResetLink{User: user, TwoStep: twoStep, ExpiresAt: tx.Now() + resetLife.Milliseconds()}
+	link := store.ResetLink{User: user, MadeBy: actor, TwoStep: twoStep, ExpiresAt: tx.Now() + resetLife.Milliseconds()}
 	detail := ""
 	if twoStep {
 		detail = "switches two-step codes off"
@@ -82,9 +85,16 @@ func (a *Auth) readReset(ctx context.Context, token string) (hash [32]byte, link
 	return hash, link, user, err
 }
 
+// openReset reads a link that still opens something. One goes with the standing of the admin who made it: it is as good as their word.
 func openReset(tx *store.Tx, hash [32]byte) (link store.ResetLink, user store.User, err error) {
 	if link, err = tx.ResetLink(hash); err == nil {
 		user, err = tx.User(link.User)
+	}
+	if err == nil && link.MadeBy != nil {
+		maker, err := tx.User(*link.MadeBy)
+		if err != nil || powerOf(maker) != wire.PlaceAdmin {
+			return link, user, errors.Join(err, resetGone())
+		}
 	}
 	if errors.Is(err, store.ErrNotFound) || err == nil && (running(link.ExpiresAt, tx.Now(), resetLife) == 0 || user.State == wire.Deleted) {
 		return link, user, resetGone()

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -165,10 +166,14 @@ func TestAChallengeOfALinkThatIsGoneLooksAtNoCode(t *testing.T) {
 }
 
 func TestAResetDoesNotOpenAPausedAccount(t *testing.T) {
-	h, g := keyed(t)
-	token := h.link(g.Answer.User.ID, false)
+	h, _ := keyed(t)
+	link, err := IssueResetLink(t.Context(), h.store, "gurli", false) // the console's: nobody's standing is behind it
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := link.Reveal()
 	h.sql("UPDATE user SET state = 'locked'")
-	_, err := h.reset(token, elsewhere)
+	_, err = h.reset(token, elsewhere)
 	refused(t, err, wire.AccountPaused)
 	_, err = h.recover("gurli", testProof, elsewhere)
 	refused(t, err, wire.AccountPaused)
@@ -229,4 +234,69 @@ func TestChangingThePasswordEndsAResetLink(t *testing.T) {
 	}
 	_, err := h.reset(token, elsewhere)
 	refused(t, err, wire.ResetGone)
+}
+
+// T5: an admin who is none any more takes nobody's account over with a link they kept. It does not come back with their standing either.
+func TestAResetLinkDiesWithItsMakersStanding(t *testing.T) {
+	for name, change := range map[string]wire.AdminUserChange{
+		"demoted": {Role: wire.PlaceMember}, "locked": {State: wire.Locked}, "suspended": {State: wire.Suspended},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, g := settled(t)
+			gurli := h.caller(g)
+			arne := h.join(gurli, "arne").Answer.User.ID
+			h.change(gurli, arne, wire.AdminUserChange{Role: wire.PlaceAdmin})
+			link, err := h.NewResetLink(t.Context(), h.confirmed(h.start("arne")), gurli.User, wire.NewResetLink{TwoStep: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := h.PreviewReset(t.Context(), wire.ResetToken{Token: link.Token}); err != nil {
+				t.Fatal(err)
+			}
+			h.change(gurli, arne, change)
+			_, err = h.reset(link.Token, elsewhere)
+			refused(t, err, wire.ResetGone)
+			h.change(gurli, arne, wire.AdminUserChange{Role: wire.PlaceAdmin, State: wire.Active})
+			_, err = h.PreviewReset(t.Context(), wire.ResetToken{Token: link.Token})
+			refused(t, err, wire.ResetGone)
+		})
+	}
+	h, g := settled(t) // and when they delete themselves, or the row is there still
+	arne := h.join(h.caller(g), "arne").Answer.User.ID
+	h.change(h.caller(g), arne, wire.AdminUserChange{Role: wire.PlaceAdmin})
+	own := h.confirmed(h.start("arne"))
+	link, err := h.NewResetLink(t.Context(), own, g.Answer.User.ID, wire.NewResetLink{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.sql("UPDATE user SET state = 'locked' WHERE username = 'arne'")
+	_, err = h.reset(link.Token, elsewhere)
+	refused(t, err, wire.ResetGone)
+	h.sql("UPDATE user SET state = 'active' WHERE username = 'arne'")
+	if err := h.DeleteMe(t.Context(), own, func(*store.Tx, store.User) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.reset(link.Token, elsewhere)
+	refused(t, err, wire.ResetGone)
+	h.read(func(tx *store.Tx) error {
+		hash, _ := oneTimeHash(link.Token)
+		_, err := tx.ResetLink(hash)
+		if !errors.Is(err, store.ErrNotFound) {
+			t.Error("the row of a deleted admin's link is there:", err)
+		}
+		return nil
+	})
+}
+
+// What an admin began before they were demoted, locked or suspended comes to nothing.
+func TestNoResetLinkIsMadeByWhoIsNoAdminAnyMore(t *testing.T) {
+	for query, want := range map[string]wire.Code{
+		"UPDATE user SET role = 'member'": wire.Forbidden, "UPDATE user SET state = 'locked'": wire.Forbidden, "UPDATE user SET state = 'suspended'": wire.SessionEnded,
+	} {
+		h, g := settled(t)
+		began := h.confirmed(g)
+		h.sql(query)
+		_, err := h.NewResetLink(t.Context(), began, began.User, wire.NewResetLink{})
+		refused(t, err, want)
+	}
 }

@@ -457,3 +457,22 @@ func TestWhatAKilledProcessLeftHalfWrittenIsInNobodysWay(t *testing.T) {
 		t.Errorf("left: %v %v", left, err)
 	}
 }
+
+// Somebody may have the key that is being replaced: revoking ends it as well when the rotation still waits for its start.
+func TestRevokingWhileARotationWaitsLeavesNothingOfTheOldKey(t *testing.T) {
+	k, g := newKeyed(t)
+	k.rotateKeys()
+	if _, err := RevokeAll(t.Context(), k.store); err != nil {
+		t.Fatal(err)
+	}
+	k.restart()
+	_, err := k.Refresh(t.Context(), wire.RefreshRequest{RefreshToken: g.Answer.RefreshToken, Transport: wire.ByBody}, "", wire.From{})
+	refused(t, err, wire.SessionEnded)
+	k.read(func(tx *store.Tx) error {
+		retired, err := tx.RetiredKeys()
+		if len(retired) > 0 {
+			t.Error("the key before is still good for refresh tokens")
+		}
+		return err
+	})
+}

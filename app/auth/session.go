@@ -45,7 +45,7 @@ func (a *Auth) Authenticate(token string) (wire.Caller, time.Time, error) {
 	if !ok || l.user.String() != claims.Subject || l.epoch != claims.Epoch || l.expires <= a.now().UnixMilli() {
 		return wire.Caller{}, time.Time{}, sessionEnded()
 	}
-	return wire.Caller{User: l.user, Session: claims.Session, Device: l.device, Role: l.role, Fresh: l.fresh > a.now().UnixMilli()}, claims.ExpiresAt.Time, nil
+	return wire.Caller{User: l.user, Session: claims.Session, Device: l.device, Role: l.role, Fresh: running(l.fresh, a.now().UnixMilli(), freshLife) > 0}, claims.ExpiresAt.Time, nil
 }
 
 // begin starts a session for user, and ends those that are too many.
@@ -203,7 +203,7 @@ func (a *Auth) renew(tx *store.Tx, token refreshToken, came wire.Transport, from
 	if r.user, err = tx.User(r.session.User); err != nil {
 		return r, err
 	}
-	s, role := &r.session, r.user.Role
+	s, role := &r.session, powerOf(r.user)
 	tx.OnCommit(func() { a.sessions.change(token.session, func(l *login) { l.role = role }) }) // the console may have given them another
 	switch {
 	case s.Transport != came:

@@ -10,7 +10,8 @@ import (
 )
 
 // putPassword puts a new password in force. The epoch of the person grows, every session but keep (nil: every one) ends at once, and whatever was
-// begun or trusted under the old password is over. user is read again.
+// begun or trusted under the old password is over. When no session is kept, somebody has come back without the old password, and whoever was in
+// the account meanwhile may have added a passkey: those go too. user is read again.
 func (a *Auth) putPassword(tx *store.Tx, user *store.User, hash string, keep *wire.SessionID) error {
 	sessions, err := tx.SessionsOf(user.ID)
 	if err != nil {
@@ -24,7 +25,14 @@ func (a *Auth) putPassword(tx *store.Tx, user *store.User, hash string, keep *wi
 			return err
 		}
 	}
-	if err := errors.Join(tx.SetPassword(user.ID, hash), tx.DropTrust(user.ID), tx.DropChallengesOf(user.ID), tx.DropResetLink(user.ID)); err != nil {
+	if keep == nil {
+		if err := dropPasskeys(tx, user.ID); err != nil {
+			return err
+		}
+	}
+	err = errors.Join(tx.SetPassword(user.ID, hash), tx.DropTrust(user.ID), tx.ForgetDevices(a.keys.attemptSubject(user.Username)), tx.DropUnconfirmedTOTP(user.ID),
+		tx.DropChallengesOf(user.ID), tx.DropResetLink(user.ID))
+	if err != nil {
 		return err
 	}
 	*user, err = tx.User(user.ID)
@@ -75,8 +83,8 @@ func (a *Auth) changePassword(tx *store.Tx, c wire.Caller, hash string) (user st
 	if err != nil {
 		return user, s, err
 	}
-	if s.FreshUntil <= tx.Now() {
-		return user, s, wire.Fail(wire.ConfirmFirst, "Show that it is you: enter your password again, then try once more.")
+	if running(s.FreshUntil, tx.Now(), freshLife) == 0 {
+		return user, s, confirmFirst()
 	}
 	if err := a.putPassword(tx, &user, hash, &c.Session); err != nil {
 		return user, s, err

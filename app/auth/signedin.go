@@ -42,13 +42,13 @@ func (a *Auth) EndSession(ctx context.Context, c wire.Caller, id wire.SessionID)
 	return nil
 }
 
-// EndOtherSessions signs the caller out everywhere else.
+// EndOtherSessions signs the caller out everywhere else. No device is trusted or known any more.
 func (a *Auth) EndOtherSessions(ctx context.Context, c wire.Caller) error {
 	err := a.store.Write(ctx, func(tx *store.Tx) error {
 		if _, err := a.stillHere(tx, c); err != nil {
 			return err
 		}
-		return a.endOthers(tx, c)
+		return errors.Join(a.endOthers(tx, c), tx.DropTrust(c.User))
 	})
 	if err != nil {
 		return fmt.Errorf("end the other sessions: %w", err)

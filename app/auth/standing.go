@@ -83,10 +83,29 @@ func stillAdmin(tx *store.Tx, c wire.Caller) error {
 		return err
 	case !store.TakesPart(user.State):
 		return sessionEnded()
-	case user.Role != wire.PlaceAdmin:
+	case powerOf(user) != wire.PlaceAdmin:
 		return wire.Fail(wire.Forbidden, "Only the admins of this place may do that. Ask one of them.")
 	}
 	return nil
+}
+
+// powerOf is the role in which somebody may act. An admin who is locked may be somebody else at the keyboard: their sessions go on as a member's.
+func powerOf(user store.User) wire.PlaceRole {
+	if user.State != wire.Active {
+		return wire.PlaceMember
+	}
+	return user.Role
+}
+
+// changePower puts the role in which somebody may act now in force for the sessions they have. The links by which an admin had others choose a password
+// do not outlast their power.
+func (a *Auth) changePower(tx *store.Tx, user store.User) error {
+	role := powerOf(user)
+	tx.OnCommit(func() { a.sessions.changeUser(user.ID, func(l *login) { l.role = role }) })
+	if role == wire.PlaceAdmin {
+		return nil
+	}
+	return tx.DropResetLinksBy(user.ID)
 }
 
 func (a *Auth) changeUser(tx *store.Tx, c wire.Caller, user store.User, req wire.AdminUserChange) error {
@@ -139,6 +158,9 @@ func (a *Auth) setState(tx *store.Tx, c wire.Caller, user *store.User, to wire.U
 		return err
 	}
 	user.State = to
+	if err := a.changePower(tx, *user); err != nil {
+		return err
+	}
 	detail := ""
 	if to == wire.Suspended {
 		invites, err := a.expel(tx, user.ID)
@@ -189,7 +211,9 @@ func (a *Auth) setRole(tx *store.Tx, user *store.User, role wire.PlaceRole, by w
 		return err
 	}
 	user.Role = role
-	tx.OnCommit(func() { a.sessions.changeUser(user.ID, func(l *login) { l.role = role }) })
+	if err := a.changePower(tx, *user); err != nil {
+		return err
+	}
 	return tellOfRole(tx, *user, by)
 }
 

@@ -137,7 +137,7 @@ func TestAnInvitationDiesWithItsMakersRightToMakeIt(t *testing.T) {
 	h.write(func(tx *store.Tx) error { return tx.SetUserState(arne, wire.Suspended) })
 	refused(t, open(), wire.InviteGone)
 
-	v, err := h.NewInvite(t.Context(), gurli, wire.NewInvite{CommunityID: h.community(), Uses: 1, ExpiresIn: 60, Role: wire.Admin})
+	v, err := h.NewInvite(t.Context(), h.confirmed(g), wire.NewInvite{CommunityID: h.community(), Uses: 1, ExpiresIn: 60, Role: wire.Admin})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -353,10 +353,44 @@ func TestWhoeverIsRenamedStaysWhatTheyAre(t *testing.T) {
 	h, g := settled(t)
 	arne := h.join(h.caller(g), "arne")
 	c := h.caller(arne)
-	h.change(h.caller(g), c.User, wire.AdminUserChange{State: wire.Suspended})
+	h.change(h.caller(g), c.User, wire.AdminUserChange{Role: wire.PlaceAdmin})
 	out, err := h.ChangeMe(t.Context(), c, wire.MeChange{DisplayName: "Somebody else"}) // a request that was let in before
 	text, _ := json.Marshal(out)
-	if err != nil || out.State != wire.Suspended {
+	if err != nil || out.Role != wire.PlaceAdmin {
 		t.Errorf("%s, %v", text, err)
 	}
+}
+
+// A locked admin may be somebody else at the keyboard: from that moment their sessions are a member's, and nothing they hold unlocks them again.
+func TestALockedAdminHasNoPowers(t *testing.T) {
+	h, g := settled(t)
+	gurli := h.caller(g)
+	arne := h.join(gurli, "arne")
+	id := arne.Answer.User.ID
+	h.change(gurli, id, wire.AdminUserChange{Role: wire.PlaceAdmin})
+	began := h.caller(arne)
+	h.change(gurli, id, wire.AdminUserChange{State: wire.Locked})
+	role := func(want wire.PlaceRole, when string) {
+		t.Helper()
+		if c := h.caller(arne); c.Role != want {
+			t.Errorf("%s: acts as %s", when, c.Role)
+		}
+	}
+	role(wire.PlaceMember, "locked")
+	for _, req := range []wire.AdminUserChange{{State: wire.Active}, {Role: wire.PlaceAdmin}, {Unlock: true}} {
+		_, err := h.ChangeUser(t.Context(), began, id, req)
+		refused(t, err, wire.Forbidden)
+	}
+	_, err := h.ChangePlace(t.Context(), began, wire.PlaceChange{Registration: wire.Open})
+	refused(t, err, wire.Forbidden)
+	if arne, err = h.refresh(arne.Answer.RefreshToken); err != nil {
+		t.Fatal(err)
+	}
+	role(wire.PlaceMember, "renewed")
+	if err := h.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	role(wire.PlaceMember, "read again")
+	h.change(gurli, id, wire.AdminUserChange{State: wire.Active})
+	role(wire.PlaceAdmin, "unlocked")
 }

@@ -143,5 +143,5 @@ func checkCode(code string) error {
 }
 
 func badCode() error {
-	return wire.Fail(wire.BadCode, "This code is not right, or was used already. Wait for the next one in your authenticator app.")
+	return wire.Fail(wire.BadCode, "This code is not right, or was used already. Check it; a code from the app is followed by a new one every half minute.")
 }

@@ -6,11 +6,13 @@ import (
 	"crypto/sha1"
 	"encoding/base32"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
 	"testing"
 
+	"chatalot/app/store"
 	"chatalot/app/wire"
 )
 
@@ -170,4 +172,44 @@ func FuzzBackupCode(f *testing.F) {
 			t.Fatalf("%q became %q, which becomes %q", typed, text, again)
 		}
 	})
+}
+
+// Codes begin with nothing that was open before: no device that brings none, no half-finished sign-in.
+func TestSwitchingCodesOnEndsTrustAndChallenges(t *testing.T) {
+	h, g := settled(t)
+	user := h.user("gurli")
+	var begun *wire.Challenge
+	h.write(func(tx *store.Tx) (err error) {
+		begun, err = challenge(tx, store.Challenge{User: user.ID, UserEpoch: user.Epoch, Method: store.ByPassword})
+		return errors.Join(err, tx.TrustDevice(user.ID, [16]byte{1}, tx.Now()+day.Milliseconds()))
+	})
+	open := func(want bool) {
+		t.Helper()
+		h.read(func(tx *store.Tx) error {
+			hash, _ := oneTimeHash(begun.Challenge)
+			_, gone := tx.Challenge(hash)
+			until, err := tx.TrustedUntil(user.ID, [16]byte{1})
+			if (gone == nil) != want || (until > tx.Now()) != want {
+				t.Errorf("the challenge: %v; trusted until %d; open should be %t", gone, until, want)
+			}
+			if errors.Is(err, store.ErrNotFound) {
+				return nil
+			}
+			return err
+		})
+	}
+	open(true)
+	h.guarded(g)
+	open(false)
+}
+
+func TestNewBackupCodesAreTold(t *testing.T) {
+	h, _, _ := withTwoStep(t)
+	c := h.confirmed(h.start("gurli"))
+	if _, err := h.NewBackupCodes(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	if told := h.notices("backup_codes_made"); len(told) != 1 || *told[0].Session != c.Session {
+		t.Errorf("%+v", told)
+	}
 }

@@ -26,6 +26,9 @@ func (a *Auth) BeginTwoStep(ctx context.Context, c wire.Caller) (out wire.TwoSte
 		return out, err
 	}
 	err = a.store.Write(ctx, func(tx *store.Tx) error {
+		if _, err := a.stillHere(tx, c); err != nil {
+			return err
+		}
 		codes, err := tx.TOTP(c.User)
 		if err != nil {
 			return err
@@ -79,6 +82,10 @@ func (a *Auth) ConfirmTwoStep(ctx context.Context, c wire.Caller, req wire.TwoSt
 }
 
 func (a *Auth) confirmTwoStep(tx *store.Tx, c wire.Caller, code string, hashes [][32]byte) (refused, err error) {
+	user, err := a.stillHere(tx, c)
+	if err != nil {
+		return nil, err
+	}
 	codes, err := tx.TOTP(c.User)
 	switch {
 	case err != nil:
@@ -87,10 +94,6 @@ func (a *Auth) confirmTwoStep(tx *store.Tx, c wire.Caller, code string, hashes [
 		return nil, twoStepOff()
 	case codes.On():
 		return nil, twoStepOn()
-	}
-	user, err := tx.User(c.User)
-	if err != nil {
-		return nil, err
 	}
 	right, err := a.tryCode(tx, user, secondAnswer{code: code}, c.From)
 	if err != nil {
@@ -105,7 +108,12 @@ func (a *Auth) confirmTwoStep(tx *store.Tx, c wire.Caller, code string, hashes [
 
 // EndTwoStep switches the caller's two-step codes off, if they are on.
 func (a *Auth) EndTwoStep(ctx context.Context, c wire.Caller) error {
-	err := a.store.Write(ctx, func(tx *store.Tx) error { return endTwoStep(tx, c.User, c.From, &c.Session) })
+	err := a.store.Write(ctx, func(tx *store.Tx) error {
+		if _, err := a.stillHere(tx, c); err != nil {
+			return err
+		}
+		return endTwoStep(tx, c.User, c.From, &c.Session)
+	})
 	if err != nil {
 		return fmt.Errorf("switch two-step codes off: %w", err)
 	}
@@ -128,6 +136,9 @@ func endTwoStep(tx *store.Tx, user wire.UserID, from wire.From, session *wire.Se
 func (a *Auth) NewBackupCodes(ctx context.Context, c wire.Caller) (wire.BackupCodes, error) {
 	codes, hashes := a.keys.newBackupCodes(c.User)
 	err := a.store.Write(ctx, func(tx *store.Tx) error {
+		if _, err := a.stillHere(tx, c); err != nil {
+			return err
+		}
 		is, err := tx.TOTP(c.User)
 		if err != nil {
 			return err
@@ -135,7 +146,8 @@ func (a *Auth) NewBackupCodes(ctx context.Context, c wire.Caller) (wire.BackupCo
 		if !is.On() {
 			return twoStepOff()
 		}
-		return errors.Join(tx.PutBackupCodes(c.User, hashes), auditOwn(tx, wire.ActBackupCodesMade, c.User, "", c.From))
+		return errors.Join(tx.PutBackupCodes(c.User, hashes), auditOwn(tx, wire.ActBackupCodesMade, c.User, "", c.From),
+			tell(tx, c.User, "backup_codes_made", c.From, &c.Session))
 	})
 	if err != nil {
 		return wire.BackupCodes{}, fmt.Errorf("make backup codes: %w", err)

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"chatalot/app/store"
@@ -44,6 +45,9 @@ func (c *Chat) CreateCommunity(ctx context.Context, who wire.Caller, in wire.Nam
 		return wire.Community{}, err
 	}
 	return write(ctx, c, func(tx *store.Tx) (wire.Community, error) {
+		if err := takesPart(tx, who); err != nil {
+			return wire.Community{}, err
+		}
 		n, err := tx.CountCommunities()
 		if err != nil {
 			return wire.Community{}, err
@@ -60,6 +64,18 @@ func (c *Chat) CreateCommunity(ctx context.Context, who wire.Caller, in wire.Nam
 		}
 		return tx.CreateCommunity(name, who.User)
 	})
+}
+
+// takesPart refuses who was suspended or deleted since the request was let in, as Can does where there is an object to ask about.
+func takesPart(tx *store.Tx, who wire.Caller) error {
+	state, err := tx.UserState(who.User)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if !store.TakesPart(state) {
+		return sessionEnded()
+	}
+	return nil
 }
 
 // RenameCommunity gives a community another name and tells every member, each with their own role.
@@ -136,7 +152,8 @@ func (c *Chat) Members(ctx context.Context, who wire.Caller, id wire.CommunityID
 	})
 }
 
-// SetRole makes a member an admin, an admin a member, or either of them the owner in the caller's place.
+// SetRole makes a member an admin, an admin a member, or either of them the owner in the caller's place. Handing over cannot
+// be taken back, so it takes a caller who has just confirmed: wire.ConfirmFirst.
 func (c *Chat) SetRole(ctx context.Context, who wire.Caller, id wire.CommunityID, user wire.UserID, in wire.RoleChange) (wire.CommunityMember, error) {
 	if in.Role != wire.Admin && in.Role != wire.Member && in.Role != wire.Owner {
 		return wire.CommunityMember{}, wire.FailField("role", `A role is "admin" or "member", or "owner" to hand the community over.`)
@@ -146,6 +163,9 @@ func (c *Chat) SetRole(ctx context.Context, who wire.Caller, id wire.CommunityID
 			return wire.CommunityMember{}, err
 		}
 		if in.Role == wire.Owner {
+			if !who.Fresh {
+				return wire.CommunityMember{}, wire.Fail(wire.ConfirmFirst, "Show that it is you: enter your password again, then try once more.")
+			}
 			if err := stepDown(tx, who, id, user); err != nil {
 				return wire.CommunityMember{}, err
 			}

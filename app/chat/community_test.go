@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -296,4 +297,17 @@ func TestNobodyTakesAllCommunitiesOfAPlace(t *testing.T) {
 	_, err := h.CreateCommunity(t.Context(), ann.Caller, wire.Named{Name: "One more"})
 	wants(t, err, wire.LimitReached)
 	h.community(bob)
+}
+
+// Somebody who was suspended or deleted while their request was on its way leaves nothing behind.
+func TestWhoIsOutMakesNoCommunity(t *testing.T) {
+	h := newHouse(t)
+	for _, state := range []wire.UserState{wire.Suspended, wire.Deleted} {
+		p := h.person(string(state))
+		h.write(func(tx *store.Tx) error { return tx.SetUserState(p.User, state) })
+		_, err := h.CreateCommunity(t.Context(), p.Caller, wire.Named{Name: "Ghost"})
+		if refusal, ok := errors.AsType[*wire.Error](err); !ok || refusal.Code != wire.SessionEnded {
+			t.Errorf("%s: %v", state, err)
+		}
+	}
 }

@@ -103,7 +103,8 @@ func (c *Client) RecoverPassword(ctx context.Context, username, recoveryCode, pa
 }
 
 // ChangeRecoveryKey puts a new recovery code in the place of the old one. keep is called with it before it is in force, and must store it: when the
-// answer is lost the new one may be the one that counts.
+// answer is lost the new one may be the one that counts. It is wire.ConfirmFirst unless the session was confirmed, or begun by RecoverPassword, within
+// the last five minutes.
 func (c *Client) ChangeRecoveryKey(ctx context.Context, old string, keep func(recoveryCode string) error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

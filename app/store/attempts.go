@@ -70,6 +70,18 @@ func (tx *Tx) ForgetAttempts(subject [32]byte) error {
 	return err
 }
 
+// CountDevices counts the known devices that have a counter of their own at one kind of door of a name.
+func (tx *Tx) CountDevices(d Door) (n int, err error) {
+	err = tx.get([]any{&n}, "SELECT count(*) FROM login_attempts WHERE kind = ? AND subject = ? AND device <> x''", d.Kind, d.Subject[:])
+	return n, err
+}
+
+// ForgetDevices forgets every door that known devices of a name have of their own.
+func (tx *Tx) ForgetDevices(subject [32]byte) error {
+	_, err := tx.exec("DELETE FROM login_attempts WHERE subject = ? AND device <> x''", subject[:])
+	return err
+}
+
 // SweepAttempts drops the rows that nobody has touched since before (Unix ms), and of names that nobody has all but the newest keep.
 func (tx *Tx) SweepAttempts(before int64, keep int) error {
 	if _, err := tx.exec("DELETE FROM login_attempts WHERE known IN (0, 1) AND touched_at < ?", before); err != nil {

@@ -51,6 +51,12 @@ func (tx *Tx) RenamePasskey(user wire.UserID, id []byte, name string) (Passkey, 
 	return one(tx, scanPasskey, "UPDATE passkey SET name = ? WHERE id = ? AND user_id = ? RETURNING "+passkeyColumns, name, id, user[:])
 }
 
+// DropPasskeysOf removes every passkey of a person and tells how many there were.
+func (tx *Tx) DropPasskeysOf(user wire.UserID) (int, error) {
+	gone, err := many(tx, scanPasskey, "DELETE FROM passkey WHERE user_id = ? RETURNING "+passkeyColumns, user[:])
+	return len(gone), err
+}
+
 // DropPasskey removes a person's passkey and returns what it was: ErrNotFound when it is not theirs.
 func (tx *Tx) DropPasskey(user wire.UserID, id []byte) (Passkey, error) {
 	return one(tx, scanPasskey, "DELETE FROM passkey WHERE id = ? AND user_id = ? RETURNING "+passkeyColumns, id, user[:])

@@ -18,9 +18,10 @@ func (tx *Tx) Security(user wire.UserID, session wire.SessionID) (s wire.Securit
 	return s, err
 }
 
-// ConfirmSession allows a session dangerous changes until until, Unix ms: ErrNotFound when it has ended.
+// ConfirmSession allows a session dangerous changes until until, Unix ms: ErrNotFound when it has ended. An earlier confirmation gives way, for a clock
+// that was wrong may have dated it years ahead.
 func (tx *Tx) ConfirmSession(id wire.SessionID, until int64) error {
-	return tx.execOne("UPDATE session SET fresh_until = max(fresh_until, ?) WHERE id = ?", until, id)
+	return tx.execOne("UPDATE session SET fresh_until = ? WHERE id = ?", until, id)
 }
 
 func scanSignedIn(s scanner) (v wire.Session, err error) {

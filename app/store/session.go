@@ -76,12 +76,13 @@ type LiveSession struct {
 	Role wire.PlaceRole
 }
 
-// LiveSessions lists every login that lets its person in, with the person's role.
+// LiveSessions lists every login that lets its person in, with the role they may act in: an admin who is locked is a member until they are unlocked.
 func (tx *Tx) LiveSessions() ([]LiveSession, error) {
 	return many(tx, func(s scanner) (v LiveSession, err error) {
 		err = s.Scan(&v.ID, fixed(v.User[:]), maybe[wire.DeviceID]{&v.Device}, &v.UserEpoch, &v.FreshUntil, &v.ExpiresAt, &v.Role)
 		return v, err
-	}, `SELECT s.id, s.user_id, s.device_id, s.user_epoch, s.fresh_until, s.expires_at, u.role FROM session s JOIN user u ON u.id = s.user_id
+	}, `SELECT s.id, s.user_id, s.device_id, s.user_epoch, s.fresh_until, s.expires_at, iif(u.state = 'active', u.role, 'member')
+		FROM session s JOIN user u ON u.id = s.user_id
 		WHERE s.user_epoch = u.epoch AND u.state IN ('active', 'locked')`)
 }
 

@@ -90,8 +90,16 @@ func (tx *Tx) TrustedUntil(user wire.UserID, device [16]byte) (until int64, err 
 	return until, err
 }
 
-// DropTrust has every device of a person asked for the second step again.
-func (tx *Tx) DropTrust(user wire.UserID) error {
-	_, err := tx.exec("DELETE FROM trusted_device WHERE user_id = ?", user[:])
+// DropUnconfirmedTOTP forgets two-step codes whose first code is still awaited.
+func (tx *Tx) DropUnconfirmedTOTP(user wire.UserID) error {
+	_, err := tx.exec("DELETE FROM totp WHERE user_id = ? AND confirmed_at IS NULL", user[:])
 	return err
+}
+
+// DropTrust has every device of a person asked for the second step again, and makes their device cookies worthless: all are unknown from now on.
+func (tx *Tx) DropTrust(user wire.UserID) error {
+	if _, err := tx.exec("DELETE FROM trusted_device WHERE user_id = ?", user[:]); err != nil {
+		return err
+	}
+	return tx.execOne("UPDATE user SET marks_epoch = marks_epoch + 1 WHERE id = ?", user[:])
 }

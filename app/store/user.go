@@ -17,6 +17,7 @@ type User struct {
 	Role         wire.PlaceRole
 	State        wire.UserState
 	Epoch        int64 // grows to end every session of this person at once
+	MarksEpoch   int64 // grows to make every device cookie of this person worthless at once
 	CreatedAt    int64 // Unix ms
 }
 
@@ -38,10 +39,10 @@ func (u User) Wire() wire.User {
 	return seen
 }
 
-const userColumns = "id, username, display_name, password_hash, password_at, role, state, epoch, created_at"
+const userColumns = "id, username, display_name, password_hash, password_at, role, state, epoch, marks_epoch, created_at"
 
 func scanUser(s scanner) (u User, err error) {
-	err = s.Scan(fixed(u.ID[:]), &u.Username, &u.DisplayName, &u.PasswordHash, &u.PasswordAt, &u.Role, &u.State, &u.Epoch, &u.CreatedAt)
+	err = s.Scan(fixed(u.ID[:]), &u.Username, &u.DisplayName, &u.PasswordHash, &u.PasswordAt, &u.Role, &u.State, &u.Epoch, &u.MarksEpoch, &u.CreatedAt)
 	return u, err
 }
 

@@ -41,7 +41,24 @@ func decode[T any](w http.ResponseWriter, r *http.Request) (value T, err error) 
 	return value, unmarshal(body, &value)
 }
 
+// kept is a body that has come in whole.
+type kept struct {
+	*bytes.Reader
+	all []byte
+}
+
+func (kept) Close() error { return nil }
+
+// whole waits for the body, within the bounds of readBody, and returns it to be read from memory.
+func whole(w http.ResponseWriter, r *http.Request) (io.ReadCloser, error) {
+	body, err := readBody(w, r)
+	return kept{bytes.NewReader(body), body}, err
+}
+
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if body, ok := r.Body.(kept); ok {
+		return body.all, nil
+	}
 	control := http.NewResponseController(w)
 	limited := http.MaxBytesReader(w, r.Body, maxBody)
 	var body bytes.Buffer

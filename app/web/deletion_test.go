@@ -219,7 +219,7 @@ func TestWhoeverOthersDependOnHandsOverFirst(t *testing.T) {
 		t.Errorf("refused, and still something happened: %d", got.status)
 	}
 	path := "/api/communities/" + home.ID.String() + "/members/" + bea.in.User.ID.String()
-	into[wire.CommunityMember](t, ann.call("PATCH", path, wire.RoleChange{Role: wire.Owner}))
+	into[wire.CommunityMember](t, ann.confirm().call("PATCH", path, wire.RoleChange{Role: wire.Owner}))
 	alone := into[wire.Community](t, ann.call("POST", "/api/communities", wire.Named{Name: "Diary"}))
 	if got := ann.deleteMe(); got.status != 204 {
 		t.Fatalf("after handing over: %d %s", got.status, got.body)
@@ -245,7 +245,7 @@ func TestThePlaceKeepsAnAdmin(t *testing.T) {
 	p.put("UPDATE user SET role = 'admin' WHERE id = ?", bea.in.User.ID)
 	p.put("UPDATE user SET role = 'admin', state = 'suspended' WHERE id = ?", cid.in.User.ID)
 	first := into[wire.State](t, root.call("GET", "/api/state", nil)).Communities[0].ID
-	into[wire.CommunityMember](t, root.call("PATCH", "/api/communities/"+first.String()+"/members/"+ann.in.User.ID.String(), wire.RoleChange{Role: wire.Owner}))
+	into[wire.CommunityMember](t, root.confirm().call("PATCH", "/api/communities/"+first.String()+"/members/"+ann.in.User.ID.String(), wire.RoleChange{Role: wire.Owner}))
 	answers := map[*person]*answer{bea: {}, root: {}}
 	var both sync.WaitGroup
 	for q, got := range answers {
@@ -312,7 +312,10 @@ func TestACommunityIsHandedOver(t *testing.T) {
 	if got := bea.call("PATCH", path(bea), wire.RoleChange{Role: wire.Owner}); got.status != 403 {
 		t.Errorf("taken by a member: %d %s", got.status, got.body)
 	}
-	from := ann.cursor()
+	if got := ann.call("PATCH", path(bea), wire.RoleChange{Role: wire.Owner}); got.code() != wire.ConfirmFirst {
+		t.Errorf("before it was shown that it is them: %d %s", got.status, got.body)
+	}
+	from := ann.confirm().cursor()
 	if got := into[wire.CommunityMember](t, ann.call("PATCH", path(bea), wire.RoleChange{Role: wire.Owner})); got.Role != wire.Owner || got.User.ID != bea.in.User.ID {
 		t.Fatalf("got %+v", got)
 	}
@@ -338,11 +341,12 @@ func TestACommunityIsHandedOver(t *testing.T) {
 	if got := ann.call("PATCH", path(cid), wire.RoleChange{Role: wire.Owner}); got.status != 403 {
 		t.Errorf("handed over once more: %d %s", got.status, got.body)
 	}
-	into[wire.CommunityMember](t, bea.call("PATCH", path(ann), wire.RoleChange{Role: wire.Owner}))
+	into[wire.CommunityMember](t, bea.confirm().call("PATCH", path(ann), wire.RoleChange{Role: wire.Owner}))
 }
 
 func TestACommunityHasOneOwnerAlways(t *testing.T) {
 	_, _, ann, bea, cid, home := club(t)
+	ann.confirm()
 	var all sync.WaitGroup
 	for range 4 {
 		for _, q := range []*person{bea, cid} {
@@ -366,7 +370,7 @@ func TestACommunityHasOneOwnerAlways(t *testing.T) {
 func TestASuspendedPersonIsHandedNothing(t *testing.T) {
 	p, _, ann, bea, _, home := club(t)
 	p.put("UPDATE user SET state = 'suspended' WHERE id = ?", bea.in.User.ID)
-	got := ann.call("PATCH", "/api/communities/"+home.ID.String()+"/members/"+bea.in.User.ID.String(), wire.RoleChange{Role: wire.Owner})
+	got := ann.confirm().call("PATCH", "/api/communities/"+home.ID.String()+"/members/"+bea.in.User.ID.String(), wire.RoleChange{Role: wire.Owner})
 	if got.status != 409 || got.code() != wire.Conflict {
 		t.Errorf("%d %s", got.status, got.body)
 	}

@@ -293,8 +293,9 @@ func TestASocketIsRenewedByItsOwnSessionOnly(t *testing.T) {
 	state := into[wire.State](t, root.call("GET", "/api/state", nil))
 	ann := p.join("ann", root, state.Communities[0].ID)
 	for name, frame := range map[string]wire.AuthFrame{
-		"another person": {T: "auth", Token: ann.in.AccessToken},
-		"garbage":        {T: "auth", Token: "garbage"},
+		"another person":                     {T: "auth", Token: ann.in.AccessToken},
+		"another session of the same person": {T: "auth", Token: root.again().in.AccessToken},
+		"garbage":                            {T: "auth", Token: "garbage"},
 	} {
 		l, _ := root.listen(nil)
 		l.say(frame)

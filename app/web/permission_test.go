@@ -34,7 +34,7 @@ type world struct {
 
 // The kinds of callers, from nobody to everybody's host. Nobody but the first three is without a valid token.
 var callers = []string{"stranger", "garbage", "expired", "outsider", "removed", "member", "channel admin", "community admin", "owner", "place admin",
-	"member who has confirmed", "admin who has confirmed"}
+	"member who has confirmed", "owner who has confirmed", "admin who has confirmed"}
 
 // newWorld builds a community "Club" that the place's admin is not part of. Its private channel belongs to "channel admin" and has "member" and
 // "target" in it; "removed" was in both and is in neither any more.
@@ -75,6 +75,9 @@ func (w *world) channels() {
 	}
 }
 
+// later is how long after it was built the matrix is asked: the first tokens have expired.
+const later = 20 * time.Minute
+
 func (w *world) rest(owner *person) {
 	t := w.t
 	gone := owner.call("DELETE", w.at("/api/communities/{community}/members/")+w.people["removed"].in.User.ID.String(), nil)
@@ -85,22 +88,25 @@ func (w *world) rest(owner *person) {
 	w.invite = into[wire.Invite](t, owner.call("POST", "/api/invites", wire.NewInvite{CommunityID: w.club.ID, Uses: 9, ExpiresIn: 86400}))
 	w.guard()
 	w.expired = w.people["member"].in.AccessToken
-	w.ahead.Store(int64(20 * time.Minute))
+	w.ahead.Store(int64(later))
 	for _, q := range w.people {
 		q.renew()
 	}
 }
 
-// guard gives "target" a passkey, and "member" and "place admin" a second session each that has confirmed and stays so.
+// guard gives "target" a passkey, and "member", "owner" and "place admin" a second session each that has
+// confirmed when the matrix is asked, later.
 func (w *world) guard() {
 	w.passkey = w.people["target"].enrols("Theirs").id
 	w.session = w.people["target"].current()
-	for as, name := range map[string]string{"member who has confirmed": "member", "admin who has confirmed": "place admin"} {
+	for as, name := range map[string]string{"member who has confirmed": "member", "owner who has confirmed": "owner", "admin who has confirmed": "place admin"} {
 		q := *w.people[name]
 		q.in = w.people[name].again().in
 		w.people[as] = &q
 		session := q.current()
-		check(w.t, w.store.Write(w.t.Context(), func(tx *store.Tx) error { return tx.ConfirmSession(session, w.now().Add(24*time.Hour).UnixMilli()) }))
+		check(w.t, w.store.Write(w.t.Context(), func(tx *store.Tx) error {
+			return tx.ConfirmSession(session, w.now().Add(later+5*time.Minute).UnixMilli())
+		}))
 	}
 }
 
@@ -241,7 +247,11 @@ func (w *world) requests() map[string][]request {
 		},
 		"GET /api/channels/{conversation}/ops": three("/api/channels/{conversation}/ops", "?after=0", nil),
 
-		"POST /api/invites": one(fixed(wire.NewInvite{CommunityID: w.club.ID, Uses: 1, ExpiresIn: 60})), "GET /api/invites": ask,
+		"POST /api/invites": {
+			{note: "as members", body: fixed(wire.NewInvite{CommunityID: w.club.ID, Uses: 1, ExpiresIn: 60})},
+			{note: "as admins", body: fixed(wire.NewInvite{CommunityID: w.club.ID, Uses: 1, ExpiresIn: 60, Role: wire.Admin})},
+		},
+		"GET /api/invites":             ask,
 		"DELETE /api/invites/{invite}": ask, "POST /api/invites/accept": one(fixed(wire.InviteToken{Token: w.invite.Token})),
 		"POST /api/dms": one(fixed(wire.NewDM{UserID: target.in.User.ID})),
 

@@ -124,7 +124,7 @@ func (f *Face) everyRoute() []route {
 		{"GET", "/api/state", f.member(f.state)},
 		{"POST", "/api/communities", f.member(f.newCommunity).drawing(makeLimit)},
 		{"PATCH", "/api/communities/{community}", f.member(f.renameCommunity)},
-		{"DELETE", "/api/communities/{community}", f.member(f.deleteCommunity)},
+		{"DELETE", "/api/communities/{community}", f.confirmed(f.deleteCommunity)},
 		{"GET", "/api/communities/{community}/members", f.member(f.communityMembers)},
 		{"PATCH", "/api/communities/{community}/members/{user}", f.member(f.setRole).drawing(memberLimit)},
 		{"DELETE", "/api/communities/{community}/members/{user}", f.member(f.removeMember).drawing(memberLimit)},
@@ -193,7 +193,8 @@ func (f *Face) listener(h handler) guarded {
 	return guarded{socket, f.onceSetUp(f.handle(h)), &[]limitName{apiLimit, addressUpload, renewLimit}, maxForm}
 }
 
-// member guards a route for people who are signed in. It takes no cookie, so no other site can use it (SECURITY.md S4).
+// member guards a route for people who are signed in. It takes no cookie, so no other site can use it (SECURITY.md S4). A body may be a minute on its
+// way: whoever was suspended, demoted or signed out meanwhile is asked again who they are, and the class goes by that.
 func (f *Face) member(h callerHandler) guarded {
 	draws := &[]limitName{apiLimit, addressUpload, userLimit, userUpload}
 	return guarded{user, f.onceSetUp(f.handle(func(w http.ResponseWriter, r *http.Request) error {
@@ -203,6 +204,14 @@ func (f *Face) member(h callerHandler) guarded {
 		}
 		if err := f.limits.take(*draws, byUser, bucketKey(who.User), r.ContentLength); err != nil {
 			return err
+		}
+		if r.Body != http.NoBody {
+			if r.Body, err = whole(w, r); err != nil {
+				return err
+			}
+			if who, err = f.caller(r); err != nil {
+				return err
+			}
 		}
 		return h(w, r, who)
 	})), draws, maxBody}

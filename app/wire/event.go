@@ -40,7 +40,7 @@ type Event struct {
 
 // SessionNotice tells a person something about how their account is guarded. What is one of "signed_in" (on a device not seen before),
 // "refresh_reused" (a copied session was ended), "locked" (too many wrong guesses), "password_changed", "password_recovered", "password_reset",
-// "recovery_key_changed", "two_step_on", "two_step_off", "passkey_added", "passkey_removed", "passkey_copied" (its count of uses went back, so it
+// "recovery_key_changed", "two_step_on", "two_step_off", "backup_codes_made", "passkey_added", "passkey_removed", "passkey_copied" (its count of uses went back, so it
 // was refused), "reset_link_made" and "role_changed". Agent and Network say where it came from, as coarsely as in the list of sessions; Session is
 // the one that did it, which need not tell itself.
 type SessionNotice struct {

@@ -124,6 +124,21 @@ test('a new key whose answer was lost is shown once the place is reached again',
   assert.equal(await browser.engine.checkRecoveryKey(key), false);
 });
 
+test('a new key that wants a confirmation first leaves the old one good, and nothing behind', async () => {
+  const place = new Place();
+  const { browser, key } = await settled(place);
+  const before = place.asked('PUT', '/api/manifests').length;
+  place.first('PUT /api/manifests', 1, () => refusal(403, 'confirm_first'));
+  await assert.rejects(browser.engine.changeRecoveryKey(key), { code: 'confirm_first' });
+  assert.equal(browser.standing.at, 'chat');
+  assert.equal(await browser.engine.checkRecoveryKey(key), true);
+  await browser.engine.changeRecoveryKey(key);
+  const [refused, taken] = place.asked('PUT', '/api/manifests').slice(before) as { vault: string }[];
+  assert.notEqual(refused!.vault, taken!.vault, 'the refused key was kept');
+  assert.equal(browser.standing.at, 'recovery-key');
+  assert.equal(await browser.engine.checkRecoveryKey(browser.standing.recoveryKey!), true);
+});
+
 test('the link of an admin sets a new password; the keys of this browser stay', async () => {
   const place = new Place();
   const { browser } = await settled(place);

@@ -25,6 +25,7 @@ const news: Readonly<Record<string, News>> = {
   recovery_key_changed: { fact: 'There is a new recovery key.', text: 'The old one no longer works.' },
   two_step_on: { fact: 'Two-step codes were switched on.', text: '' },
   two_step_off: { fact: 'Two-step codes were switched off.', text: 'The password alone is enough to sign in now.' },
+  backup_codes_made: { fact: 'New backup codes were made.', text: 'The old ones no longer work.' },
   passkey_added: { fact: 'A passkey was added.', text: 'Whoever has it can sign in as you.' },
   passkey_copied: { fact: 'A passkey was refused.', text: 'It looks like a copy: it counts its uses, and the count went back. Remove it and add a new one.', kind: 'seen' },
   passkey_removed: { fact: 'A passkey was removed.', text: '' },
