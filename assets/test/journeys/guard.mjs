@@ -169,8 +169,6 @@ journey(async () => {
   await t.page.getByRole('button', exact('Use a passkey')).click();
   await complains(t.page);
   await picture(t.page, '41-passkey-removed');
-  await signIn(t.page, tomas);
-  await unlock(t.page, t.key);
   return { secrets, bytes };
 });
 

@@ -168,6 +168,9 @@ async function leaveForGood(n, i) {
   await picture(i.page, '30-delete');
   await dialog.getByLabel('New owner of Rowing club').selectOption({ label: nora.name });
   await dialog.getByRole('button', exact('Hand over')).click();
+  const asked = i.page.getByRole('dialog', exact('Show that it is you'));
+  await asked.getByLabel('Password', { exact: true }).fill(ines.password);
+  await asked.getByRole('button', exact('Continue')).click();
   await dialog.getByText('First, hand over what you own').waitFor({ state: 'detached' });
   await dialog.getByLabel('Type your sign-in name to go on').fill(ines.username);
   await picture(i.page, '31-delete-ready');
