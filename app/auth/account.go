@@ -56,14 +56,14 @@ func (a *Auth) erase(tx *store.Tx, user store.User) (left store.User, err error)
 func (a *Auth) stillHere(tx *store.Tx, c wire.Caller) (store.User, error) {
 	session, err := tx.Session(c.Session)
 	if errors.Is(err, store.ErrNotFound) || err == nil && session.User != c.User {
-		return store.User{}, sessionEnded()
+		return store.User{}, wire.SignedOut()
 	}
 	if err != nil {
 		return store.User{}, err
 	}
 	user, err := tx.User(c.User)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (session.UserEpoch != user.Epoch || !store.TakesPart(user.State)) {
-		return store.User{}, sessionEnded()
+		return store.User{}, wire.SignedOut()
 	}
 	return user, err
 }

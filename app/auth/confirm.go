@@ -45,10 +45,6 @@ func (a *Auth) Confirm(ctx context.Context, c wire.Caller, req wire.Confirmation
 	return out, nil
 }
 
-func confirmFirst() error {
-	return wire.Fail(wire.ConfirmFirst, "Show that it is you: enter your password again, then try once more.")
-}
-
 // freshFromRecovery confirms a session that the recovery key has just begun: the key is stronger than the password that it replaced, and another takes
 // its place at once, without the new password being typed again.
 func (a *Auth) freshFromRecovery(tx *store.Tx, id wire.SessionID) error {

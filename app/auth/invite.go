@@ -98,7 +98,7 @@ func mayInviteAs(tx *store.Tx, c wire.Caller, community wire.CommunityID, as wir
 		return wire.Fail(wire.Forbidden, "Only the owner of a community invites people as its admins. Invite them as members.")
 	}
 	if !c.Fresh {
-		return confirmFirst()
+		return wire.Unconfirmed()
 	}
 	return nil
 }

@@ -115,11 +115,6 @@ func readKnown(ctx context.Context, s *store.Store) (k known, err error) {
 	return k, nil
 }
 
-func newKeys(private ed25519.PrivateKey) (*Keys, error) {
-	p, err := newPair(private)
-	return &Keys{pair: p}, err
-}
-
 func newPair(private ed25519.PrivateKey) (*pair, error) {
 	refresh, err := hkdf.Key(sha256.New, private.Seed(), nil, "chatalot/refresh/v1\x00", 32)
 	if err != nil {

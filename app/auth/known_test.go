@@ -123,3 +123,109 @@ func TestANoticeTellsOfADeviceNotSeenBefore(t *testing.T) {
 		t.Errorf("%+v", last)
 	}
 }
+
+// marks signs in n times as a browser without a cookie: each time the place hands out another mark.
+func (h *house) marks(n int) (list []wire.From) {
+	h.t.Helper()
+	for range n {
+		from := elsewhere
+		from.Known = h.mustTry("gurli", elsewhere).Known.Reveal()
+		list = append(list, from)
+	}
+	return list
+}
+
+// guesses is how many of ten wrong passwords by each of the marks are looked at.
+func (h *house) guesses(marks []wire.From) (n int) {
+	h.t.Helper()
+	for _, from := range marks {
+		for range maxFailures {
+			if _, err := h.try("gurli", wrongPassword, from); asWire(err).Code == wire.BadCredentials {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func TestManyMarksAreNotManyCounters(t *testing.T) {
+	h, _ := settled(t)
+	h.quick()
+	if n := h.guesses(h.marks(14)); n != (maxDevices+1)*maxFailures {
+		t.Errorf("%d guesses", n)
+	}
+}
+
+// Whoever knew the old password, or was signed out, has no counter of their own.
+func TestMarksEndWithThePasswordTheSecondStepAndTheOtherSessions(t *testing.T) {
+	for name, change := range map[string]func(*house) error{
+		"password": func(h *house) error {
+			user := h.user("gurli")
+			h.write(func(tx *store.Tx) error { return h.putPassword(tx, &user, user.PasswordHash, nil) })
+			return nil
+		},
+		"other sessions": func(h *house) error { return h.EndOtherSessions(t.Context(), h.confirmed(h.start("gurli"))) },
+		"two-step codes": func(h *house) error {
+			h.guarded(h.start("gurli"))
+			return h.EndTwoStep(t.Context(), h.confirmed(h.start("gurli")))
+		},
+	} {
+		h, _ := settled(t)
+		h.quick()
+		marks := h.marks(3)
+		if err := change(h); err != nil {
+			t.Fatal(name, err)
+		}
+		own := elsewhere
+		own.Known = h.mustTry("gurli", marks[0]).Known.Reveal()
+		if n := h.guesses(marks); n != maxFailures {
+			t.Errorf("%s: %d guesses", name, n)
+		}
+		if _, err := h.try("gurli", goodPassword, own); err != nil {
+			t.Errorf("%s: the mark of the next sign-in: %v", name, err)
+		}
+	}
+}
+
+func TestAKnownDeviceHasThirtyCodesADayToo(t *testing.T) {
+	h, secret, _ := withTwoStep(t)
+	h.quick()
+	h.nextCode()
+	g, err := h.answer(wire.ChallengeRequest{Challenge: h.challenged(elsewhere), Code: h.code(secret, 0)}, elsewhere)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, looked := elsewhere, 0
+	own.Known = g.Known.Reveal()
+	for range 5 {
+		for range 2 {
+			token := h.challenged(own)
+			for range 5 {
+				if _, err := h.answer(wire.ChallengeRequest{Challenge: token, Code: h.wrongCode(secret)}, own); asWire(err).Code != wire.AccountLocked {
+					looked++
+				}
+			}
+		}
+		h.clock.advance(lockTime)
+	}
+	if looked != maxCodesADay {
+		t.Errorf("%d codes were looked at", looked)
+	}
+}
+
+func TestTrustEndsWithTheOtherSessions(t *testing.T) {
+	h, secret, _ := withTwoStep(t)
+	own := h.trusted(secret)
+	if err := h.EndOtherSessions(t.Context(), h.confirmed(h.start("gurli"))); err != nil {
+		t.Fatal(err)
+	}
+	h.challenged(own)
+	user := h.user("gurli")
+	h.read(func(tx *store.Tx) error {
+		until, err := tx.TrustedUntil(user.ID, parseMarks(own.Known)[0].device)
+		if until != 0 {
+			t.Error("the trust is written down still")
+		}
+		return err
+	})
+}

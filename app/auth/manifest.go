@@ -104,7 +104,7 @@ func (a *Auth) readPublication(ctx context.Context, c wire.Caller, req wire.PutM
 		return nil, err
 	}
 	if p.vault != nil && vaultVersion > 0 && !c.Fresh { // the recovery key opens the account: an open session alone is not to replace it
-		return nil, confirmFirst()
+		return nil, wire.Unconfirmed()
 	}
 	p.prekeys, err = readPrekeys(req.Prekeys, next, *c.Device, uint64(a.now().UnixMilli()))
 	if err == nil && p.activates(*c.Device) && !startsSessions(p.prekeys) {

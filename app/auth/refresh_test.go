@@ -12,10 +12,11 @@ func testKeys(t testing.TB, seed byte) *Keys {
 	t.Helper()
 	b := make([]byte, ed25519.SeedSize)
 	b[0] = seed
-	keys, err := newKeys(ed25519.NewKeyFromSeed(b))
+	p, err := newPair(ed25519.NewKeyFromSeed(b))
 	if err != nil {
 		t.Fatal(err)
 	}
+	keys := &Keys{pair: p}
 	if keys.totp, err = ParseTOTPKey("", []byte(testTOTPFile)); err != nil {
 		t.Fatal(err)
 	}

@@ -26,10 +26,6 @@ type Grant struct {
 	Challenge     *wire.Challenge
 }
 
-func sessionEnded() error {
-	return wire.Fail(wire.SessionEnded, "You have been signed out. Sign in again.")
-}
-
 func badCredentials() error {
 	return wire.Fail(wire.BadCredentials, "This sign-in name and password do not belong together. Check both and try again.")
 }
@@ -43,7 +39,7 @@ func (a *Auth) Authenticate(token string) (wire.Caller, time.Time, error) {
 	}
 	l, ok := a.sessions.get(claims.Session)
 	if !ok || l.user.String() != claims.Subject || l.epoch != claims.Epoch || l.expires <= a.now().UnixMilli() {
-		return wire.Caller{}, time.Time{}, sessionEnded()
+		return wire.Caller{}, time.Time{}, wire.SignedOut()
 	}
 	return wire.Caller{User: l.user, Session: claims.Session, Device: l.device, Role: l.role, Fresh: running(l.fresh, a.now().UnixMilli(), freshLife) > 0}, claims.ExpiresAt.Time, nil
 }
@@ -150,7 +146,7 @@ func (a *Auth) Refresh(ctx context.Context, req wire.RefreshRequest, cookie stri
 	}
 	token, ok := a.ownRefresh(text)
 	if !ok {
-		return Grant{}, sessionEnded()
+		return Grant{}, wire.SignedOut()
 	}
 	return a.rotate(ctx, token, came, from)
 }
@@ -187,7 +183,7 @@ func (a *Auth) rotate(ctx context.Context, token refreshToken, came wire.Transpo
 		a.log.Warn("a refresh token was used again after its successor: the session was ended for everybody")
 	}
 	if r.ended {
-		return Grant{}, sessionEnded()
+		return Grant{}, wire.SignedOut()
 	}
 	return a.grant(r.user, r.session, r.hasKeys)
 }

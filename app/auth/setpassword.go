@@ -78,13 +78,13 @@ func (a *Auth) changePassword(tx *store.Tx, c wire.Caller, hash string) (user st
 	}
 	s, err = tx.Session(c.Session)
 	if errors.Is(err, store.ErrNotFound) || err == nil && s.UserEpoch != user.Epoch {
-		return user, s, sessionEnded() // by somebody faster, with another new password perhaps
+		return user, s, wire.SignedOut() // by somebody faster, with another new password perhaps
 	}
 	if err != nil {
 		return user, s, err
 	}
 	if running(s.FreshUntil, tx.Now(), freshLife) == 0 {
-		return user, s, confirmFirst()
+		return user, s, wire.Unconfirmed()
 	}
 	if err := a.putPassword(tx, &user, hash, &c.Session); err != nil {
 		return user, s, err

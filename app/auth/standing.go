@@ -78,11 +78,11 @@ func stillAdmin(tx *store.Tx, c wire.Caller) error {
 	user, err := tx.User(c.User)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return sessionEnded()
+		return wire.SignedOut()
 	case err != nil:
 		return err
 	case !store.TakesPart(user.State):
-		return sessionEnded()
+		return wire.SignedOut()
 	case powerOf(user) != wire.PlaceAdmin:
 		return wire.Fail(wire.Forbidden, "Only the admins of this place may do that. Ask one of them.")
 	}

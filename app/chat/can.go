@@ -61,7 +61,7 @@ func Can(tx *store.Tx, who wire.Caller, action Action, object Object) error {
 // allowed is the table of rights.
 func allowed(action Action, s Standing) error {
 	if s.Barred {
-		return sessionEnded()
+		return wire.SignedOut()
 	}
 	switch action {
 	case SeeCommunity, CreateChannel:
@@ -201,11 +201,6 @@ func roleIn(tx *store.Tx, id wire.CommunityID, user wire.UserID) (wire.Role, err
 		return "", nil
 	}
 	return role, err
-}
-
-// sessionEnded is what auth answers whoever is no longer here.
-func sessionEnded() error {
-	return wire.Fail(wire.SessionEnded, "You have been signed out. Sign in again.")
 }
 
 // orGone turns a row that is not there into the answer for it.

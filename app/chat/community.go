@@ -73,7 +73,7 @@ func takesPart(tx *store.Tx, who wire.Caller) error {
 		return err
 	}
 	if !store.TakesPart(state) {
-		return sessionEnded()
+		return wire.SignedOut()
 	}
 	return nil
 }
@@ -164,7 +164,7 @@ func (c *Chat) SetRole(ctx context.Context, who wire.Caller, id wire.CommunityID
 		}
 		if in.Role == wire.Owner {
 			if !who.Fresh {
-				return wire.CommunityMember{}, wire.Fail(wire.ConfirmFirst, "Show that it is you: enter your password again, then try once more.")
+				return wire.CommunityMember{}, wire.Unconfirmed()
 			}
 			if err := stepDown(tx, who, id, user); err != nil {
 				return wire.CommunityMember{}, err

@@ -51,12 +51,6 @@ func (g guarded) as(c class) guarded {
 	return g
 }
 
-// atMost bounds the route's body.
-func (g guarded) atMost(body int64) guarded {
-	g.body = body
-	return g
-}
-
 // handler answers a request or returns why not.
 type handler func(w http.ResponseWriter, r *http.Request) error
 
@@ -235,7 +229,7 @@ func (f *Face) confirmedKeeper(h callerHandler) guarded {
 func onceConfirmed(h callerHandler) callerHandler {
 	return func(w http.ResponseWriter, r *http.Request, who wire.Caller) error {
 		if !who.Fresh {
-			return wire.Fail(wire.ConfirmFirst, "Show that it is you: enter your password again, then try once more.")
+			return wire.Unconfirmed()
 		}
 		return h(w, r, who)
 	}

@@ -34,8 +34,7 @@ type spray struct {
 	narrow  map[netip.Prefix]*failures
 	wide    map[netip.Prefix]*failures
 	all     failures
-	alarmed time.Time
-	alarms  int
+	alarmed time.Time // zero: never
 }
 
 // failures is the names that failed in one place, at most as many as its budget has.
@@ -71,8 +70,7 @@ func (s *spray) failed(from netip.Prefix, name string) {
 	recordOf(s.narrow, from, maxNarrow, now).add(sum, now, sprayNarrow)
 	recordOf(s.wide, surroundings(from), maxWide, now).add(sum, now, sprayWide)
 	s.all.add(sum, now, sprayAlarm)
-	if s.all.spent(now, sprayAlarm) > 0 && (s.alarms == 0 || now.Sub(s.alarmed) >= sprayWindow) {
-		s.alarms++
+	if s.all.spent(now, sprayAlarm) > 0 && (s.alarmed.IsZero() || now.Sub(s.alarmed) >= sprayWindow) {
 		s.alarmed = now
 		s.log.Warn("very many different names fail to sign in: somebody may be trying out passwords", "names", len(s.all.names), "within", sprayWindow)
 	}
@@ -148,13 +146,6 @@ func (f *failures) spent(now time.Time, most int) time.Duration {
 		return 0
 	}
 	return sprayWindow - now.Sub(oldest)
-}
-
-// SprayAlarms is how often since the start, at most once an hour, very many different names failed to sign in.
-func (f *Face) SprayAlarms() int {
-	f.spray.mu.Lock()
-	defer f.spray.mu.Unlock()
-	return f.spray.alarms
 }
 
 // mayTry asks, before a name and a secret are looked at, whether anybody may still sign in from where the request comes from.

@@ -76,6 +76,14 @@ func FailField(field, message string) *Error {
 // Missing is the one answer for what does not exist and for what the caller may not see.
 func Missing() *Error { return Fail(NotFound, "There is nothing here, or it is not yours to see.") }
 
+// SignedOut is the answer to whoever holds what a session gave them after it has ended.
+func SignedOut() *Error { return Fail(SessionEnded, "You have been signed out. Sign in again.") }
+
+// Unconfirmed refuses a dangerous change to a session whose person has not shown their password or passkey within the last minutes.
+func Unconfirmed() *Error {
+	return Fail(ConfirmFirst, "Show that it is you: enter your password again, then try once more.")
+}
+
 // Error gives the sentence, so that a wire.Error travels as an ordinary error.
 func (e *Error) Error() string { return e.Message }
 

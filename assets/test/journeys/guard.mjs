@@ -1,7 +1,7 @@
 // How an account is guarded: two-step codes, backup codes, a device that is trusted, passkeys, and a password that strangers guess at.
 import { demand, desk, device, journey, picture, step, until, url } from './browser.mjs';
 import { Authenticator, passkeyHolder } from './otp.mjs';
-import { bytes, canary, complains, exact, join, openSettings, proving, secrets, setUp, signIn, signOut, toast, tomas, unlock } from './people.mjs';
+import { bytes, canary, choose, complains, exact, join, nora, openAdmin, openSettings, proving, secrets, setUp, signIn, signOut, toast, tomas, unlock } from './people.mjs';
 import { openConversation, say, sees } from './screens.mjs';
 
 const codeField = (page) => page.getByLabel('Six digit code', { exact: true });
@@ -169,6 +169,14 @@ journey(async () => {
   await t.page.getByRole('button', exact('Use a passkey')).click();
   await complains(t.page);
   await picture(t.page, '41-passkey-removed');
+
+  step('an admin ends the lock, and the password opens the door again');
+  await openAdmin(n.page, 'People');
+  await picture(n.page, '42-people-locked');
+  await choose(n.page, tomas, 'End the lock by wrong guesses');
+  await proving(n.page, nora.password, toast(n.page, 'Tomas Berg can try again.'));
+  await signIn(t.page, tomas);
+  await unlock(t.page, t.key);
   return { secrets, bytes };
 });
 

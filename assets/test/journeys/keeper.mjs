@@ -1,15 +1,9 @@
 // Looking after a place: the overview, pausing somebody and bringing them back, reset links, who may join, invitations, the log; and accounts that end.
 import { demand, desk, device, journey, picture, step, until, url } from './browser.mjs';
-import { bytes, canary, complains, exact, inChat, ines, join, leavePages, linkOn, nora, openAdmin, openSettings, proving, register, secrets, setUp, signIn, toast, tomas, unlock, within } from './people.mjs';
+import { bytes, canary, choose, complains, exact, inChat, ines, join, leavePages, linkOn, nora, openAdmin, openSettings, proving, register, secrets, setUp, signIn, toast, tomas, unlock, within } from './people.mjs';
 import { message, openConversation, say, sees } from './screens.mjs';
 
 const paused = /Tomas Berg’s account is paused by an admin of this place/;
-
-/** What the menu of somebody in the table of people offers. */
-async function choose(page, person, action) {
-  await page.getByRole('button', exact(`Actions for ${person.name}`)).click();
-  await page.getByRole('menuitem', exact(action)).click();
-}
 
 async function agree(page, action, wanted) {
   await page.getByRole('alertdialog').getByRole('button', exact(action)).click();

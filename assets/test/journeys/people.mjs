@@ -112,6 +112,12 @@ export async function openAdmin(page, section) {
   await page.getByRole('heading', { level: 1, name: section }).waitFor();
 }
 
+/** What the menu of somebody in the admins' table of people offers. */
+export async function choose(page, person, action) {
+  await page.getByRole('button', exact(`Actions for ${person.name}`)).click();
+  await page.getByRole('menuitem', exact(action)).click();
+}
+
 export const leavePages = (page) => page.getByRole('button', exact('Back to chats')).click();
 
 /** Shows that it is oneself when that is asked, until what is waited for is there. */
