@@ -67,7 +67,7 @@ func (a *Auth) guessAt(kind, typed string, user store.User, from wire.From) *gue
 
 func accountLocked(wait int64) error {
 	return &wire.Error{Code: wire.AccountLocked, RetryAfter: int((wait + 999) / 1000),
-		Message: "Too many wrong tries. Nobody can try again for a while, except on a device this person has signed in on before. A passkey works too."}
+		Message: "Too many wrong tries. Wait, or sign in on a device you have used before."}
 }
 
 // running is how long something that was set to end at until goes on, in ms. It is 0 unless it is shorter than it can have been from the beginning:

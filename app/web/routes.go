@@ -85,7 +85,6 @@ func (f *Face) everyRoute() []route {
 		{"POST", "/api/me/two-step/confirm", f.member(f.confirmTwoStep).drawing(confirmLimit)},
 		{"DELETE", "/api/me/two-step", f.confirmed(f.endTwoStep)},
 		{"POST", "/api/me/backup-codes", f.confirmed(f.newBackupCodes)},
-		{"POST", "/api/admin/users/{user}/reset", f.confirmedKeeper(f.newResetLink).drawing(makeLimit)},
 		{"GET", "/api/users/{user}", f.member(f.user)},
 
 		{"POST", "/api/me/confirm", f.member(f.confirm).drawing(confirmLimit)},
@@ -108,8 +107,11 @@ func (f *Face) everyRoute() []route {
 		{"POST", "/api/prekeys/claim", f.member(f.claimPrekeys)},
 
 		{"GET", "/api/admin/overview", f.keeper(f.overview)},
+		{"GET", "/api/admin/checkup", f.keeper(f.checkup)},
+		{"POST", "/api/admin/checkup", f.keeper(f.newCheckup)},
 		{"GET", "/api/admin/users", f.keeper(f.adminUsers)},
 		{"PATCH", "/api/admin/users/{user}", f.confirmedKeeper(f.changeUser)},
+		{"POST", "/api/admin/users/{user}/reset", f.confirmedKeeper(f.newResetLink).drawing(makeLimit)},
 		{"PATCH", "/api/admin/place", f.confirmedKeeper(f.changePlace)},
 		{"GET", "/api/admin/invites", f.keeper(f.adminInvites)},
 		{"DELETE", "/api/admin/invites/{invite}", f.keeper(f.withdrawInvite)},
@@ -145,9 +147,6 @@ func (f *Face) everyRoute() []route {
 		{"POST", "/api/conversations/{conversation}/typing", f.member(f.typing)},
 		{"GET", "/api/sync", f.member(f.sync)},
 		{"GET", "/api/events", f.listener(f.events)},
-
-		{"GET", "/api/admin/checkup", f.keeper(f.checkup)},
-		{"POST", "/api/admin/checkup", f.keeper(f.newCheckup)},
 	}
 }
 

@@ -20,7 +20,7 @@ const sentences: Record<string, string> = {
   password_changed: '{a} changed their password',
   password_recovered: '{a} chose a new password with their recovery key',
   password_reset: '{a} chose a new password by a reset link',
-  recovery_key_changed: '{a} made a new recovery key',
+  recovery_key_changed: '{a} has a new recovery key',
   two_step_on: '{a} switched two-step codes on',
   two_step_off: '{a} switched two-step codes off[ for {u}]',
   backup_codes_made: '{a} made new backup codes',
