@@ -48,15 +48,15 @@ type entrance struct {
 }
 
 // admitted reports whether the state of an account lets its person sign in. Whoever calls it has seen a right password, passkey, recovery key or
-// link: others are not to learn of the state.
+// link: others are not to learn of the state. begin, by which every session starts, calls it once more.
 func admitted(user store.User) error {
 	switch user.State {
-	case wire.Locked, wire.Suspended:
-		return wire.Fail(wire.AccountPaused, "An admin of this place has paused your account. Ask one of them.")
+	case wire.Active:
+		return nil
 	case wire.Deleted:
 		return badCredentials()
 	}
-	return nil
+	return wire.Fail(wire.AccountPaused, "An admin of this place has paused your account, so you cannot sign in for now. Ask them.")
 }
 
 // admit is admitted, and writes down whom it turns away: into e, so that the entry stays.

@@ -46,7 +46,7 @@ func (a *Auth) Authenticate(token string) (wire.Caller, time.Time, error) {
 
 // begin starts a session for user, and ends those that are too many.
 func (a *Auth) begin(tx *store.Tx, user store.User, transport wire.Transport, from wire.From) (store.Session, error) {
-	if err := mayBegin(user); err != nil {
+	if err := admitted(user); err != nil {
 		return store.Session{}, err
 	}
 	others, err := tx.SessionsOf(user.ID)

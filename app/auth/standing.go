@@ -10,22 +10,6 @@ import (
 	"chatalot/app/wire"
 )
 
-// accountPaused is what somebody hears who has shown that it is their account, while an admin keeps them from signing in.
-func accountPaused() error {
-	return wire.Fail(wire.AccountPaused, "An admin of this place has paused your account, so you cannot sign in for now. Ask them.")
-}
-
-// mayBegin refuses to start a session for an account that is not active. Every way of signing in starts its session by begin, so none goes past this.
-func mayBegin(user store.User) error {
-	switch user.State {
-	case wire.Active:
-		return nil
-	case wire.Deleted:
-		return badCredentials()
-	}
-	return accountPaused()
-}
-
 // ChangeUser changes somebody's state or role, or forgets the wrong guesses that have locked them, as an admin: what is asked for happens in one write, or
 // nothing does. From the moment it is on disk a suspended person's tokens, sockets and open doors are dead and nobody seals to them. It is
 // wire.LastAdmin when nobody would be left to look after the place.
