@@ -119,5 +119,5 @@ export class MadeUpAdmin implements Admin {
 }
 
 function invite(id: Id, community: string, inviter: string, role: 'admin' | 'member', uses: number, used: number, days: number): AdminInvite {
-  return { id, url: '', uses, used, community, inviter, role, createdAt: now - day, expiresAt: now + days * day };
+  return { id, uses, used, community, inviter, role, createdAt: now - day, expiresAt: now + days * day };
 }

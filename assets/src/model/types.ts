@@ -207,7 +207,8 @@ export interface AdminPerson {
   readonly lastSeen: number;
 }
 
-export interface AdminInvite extends MadeInvite {
+/** Without the link: its token was shown once, to whoever made it. */
+export interface AdminInvite extends Omit<MadeInvite, 'url'> {
   readonly community: string;
   readonly inviter: string;
   readonly role: 'admin' | 'member';

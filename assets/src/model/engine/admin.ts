@@ -69,6 +69,5 @@ function entryOf({ id, at, what, actor_name, user_name, detail, address }: WireE
 
 function inviteOf({ invite, community_name, inviter_name }: WireInvite): AdminInvite {
   const { id, uses, used, role, expires_at, created_at } = invite;
-  const url = ''; // its token was shown once, to whoever made it
-  return { id, url, uses, used, expiresAt: expires_at, community: community_name, inviter: inviter_name, role: role === 'admin' ? 'admin' : 'member', createdAt: created_at };
+  return { id, uses, used, expiresAt: expires_at, community: community_name, inviter: inviter_name, role: role === 'admin' ? 'admin' : 'member', createdAt: created_at };
 }
