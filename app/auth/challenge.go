@@ -266,7 +266,7 @@ func (a *Auth) secondStep(tx *store.Tx, hash [32]byte, answer secondAnswer, req 
 		return e, err
 	}
 	if c.Method == store.ByRecovery {
-		if err := a.freshFromRecovery(tx, e.session.ID); err != nil {
+		if _, err := a.makeFresh(tx, e.session.ID); err != nil {
 			return e, err
 		}
 	}

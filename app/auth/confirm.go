@@ -34,10 +34,8 @@ func (a *Auth) Confirm(ctx context.Context, c wire.Caller, req wire.Confirmation
 		if err := stillShown(tx); err != nil {
 			return err
 		}
-		until := tx.Now() + freshLife.Milliseconds()
-		out.FreshUntil = until
-		tx.OnCommit(func() { a.sessions.change(c.Session, func(l *login) { l.fresh = until }) })
-		return tx.ConfirmSession(c.Session, until)
+		out.FreshUntil, err = a.makeFresh(tx, c.Session)
+		return err
 	})
 	if err != nil {
 		return wire.Confirmed{}, fmt.Errorf("confirm a session: %w", err)
@@ -45,12 +43,12 @@ func (a *Auth) Confirm(ctx context.Context, c wire.Caller, req wire.Confirmation
 	return out, nil
 }
 
-// freshFromRecovery confirms a session that the recovery key has just begun: the key is stronger than the password that it replaced, and another takes
-// its place at once, without the new password being typed again.
-func (a *Auth) freshFromRecovery(tx *store.Tx, id wire.SessionID) error {
-	until := tx.Now() + freshLife.Milliseconds()
+// makeFresh allows a session dangerous changes from now on, and returns until when, Unix ms. A session that the recovery key has just begun gets it
+// too: the key is stronger than the password that it replaced, and another takes its place at once, without the new password being typed again.
+func (a *Auth) makeFresh(tx *store.Tx, id wire.SessionID) (until int64, err error) {
+	until = tx.Now() + freshLife.Milliseconds()
 	tx.OnCommit(func() { a.sessions.change(id, func(l *login) { l.fresh = until }) })
-	return tx.ConfirmSession(id, until)
+	return until, tx.ConfirmSession(id, until)
 }
 
 // showPassword checks the caller's password. What it returns says, in the write that follows, whether that is still the one.

@@ -91,7 +91,8 @@ func (a *Auth) recoverWith(tx *store.Tx, g *guess, req wire.RecoverRequest, hash
 	if e, err = a.arrive(tx, user, "recovery key", req.Transport, g.from); err != nil || e.refused != nil {
 		return e, err
 	}
-	return e, a.freshFromRecovery(tx, e.session.ID)
+	_, err = a.makeFresh(tx, e.session.ID)
+	return e, err
 }
 
 // rightProof compares in constant time, and for an account without a recovery key with nothing that anybody has.

@@ -127,11 +127,6 @@ func someAdmin(tx *store.Tx) error {
 	return err
 }
 
-// auditBy writes down what an admin, or whoever runs a community, did.
-func auditBy(tx *store.Tx, c wire.Caller, what wire.Act, to *wire.UserID, detail string) error {
-	return tx.Audit(wire.AuditEntry{What: what, Actor: &c.User, User: to, Detail: detail, Address: addressText(c.From)})
-}
-
 // setState puts somebody into another state: who is suspended is out at once, and all who know them are told; who comes back is told of in the same way.
 func (a *Auth) setState(tx *store.Tx, c wire.Caller, user *store.User, to wire.UserState) error {
 	was := user.State
