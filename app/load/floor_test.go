@@ -172,3 +172,6 @@ var _ target = floorTarget{}
 
 // settle is how long a measured child is left alone before its memory is read.
 const settle = 3 * time.Second
+
+// afterStart is how long a place has its hands full once it has started: five seconds later it copies itself and examines itself.
+const afterStart = 15 * time.Second
